@@ -82,12 +82,14 @@ _BACKLOG = text("""
      WHERE last_heartbeat > now() - interval '45 seconds') w""")
 # The index of todo jobs knows one waiting job per queueing lock: if the schedule has queued the next run of this
 # one already, that run is the new try.
+# Locked first and called second: a second click waits, and then finds nothing to replay.
 _REPLAY = text("""
-    SELECT procrastinate_retry_job_v2(j.id, now(), NULL, NULL, NULL)::text, coalesce(j.args ->> 'handler', j.task_name)
-    FROM procrastinate_jobs j
-    WHERE j.id = :id AND j.status = 'failed' AND NOT EXISTS (
-        SELECT FROM procrastinate_jobs o WHERE o.queueing_lock = j.queueing_lock AND o.status = 'todo')
-    FOR UPDATE OF j""")
+    WITH failed AS (
+        SELECT id, coalesce(args ->> 'handler', task_name) AS work FROM procrastinate_jobs j
+        WHERE id = :id AND status = 'failed' AND NOT EXISTS (
+            SELECT FROM procrastinate_jobs o WHERE o.queueing_lock = j.queueing_lock AND o.status = 'todo')
+        FOR UPDATE)
+    SELECT work, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)::text FROM failed""")
 
 
 def failed_jobs(session: Session, actor: Actor) -> list[FailedJob]:
@@ -112,7 +114,7 @@ def backlog(session: Session, actor: Actor) -> Backlog:
 def replay(session: Session, actor: Actor, job_id: int) -> None:
     """Give a failed job one more try; if it fails again it is back in the list at once."""
     actor.must(Permission.REPLAY_JOBS)
-    found = session.execute(_REPLAY, {"id": job_id}).first()
-    if found is None:
+    work = session.scalar(_REPLAY, {"id": job_id})
+    if work is None:
         raise Conflict("This job is not waiting for you any more: it runs again already, or is done.")
-    audit.record(session, actor, "job_replayed", "job", job_id, work=found[1])
+    audit.record(session, actor, "job_replayed", "job", job_id, work=work)

@@ -33,7 +33,7 @@ def relay(session: Session, subscriptions: Subscriptions = SUBSCRIPTIONS) -> int
     Two statements for up to 1,000 facts.
     """
     session.execute(_ALONE)
-    facts = sorted(session.execute(_TAKE, {"now": clock.now(), "batch": _BATCH}).tuples())
+    facts = sorted(tuple(row) for row in session.execute(_TAKE, {"now": clock.now(), "batch": _BATCH}))
     jobs = [
         {"fact_id": fact_id, "handler": name_of(handler)}
         for fact_id, name in facts

@@ -43,19 +43,14 @@ def also(session, fact):
     audit.record(session, SYSTEM, "noted_too", "fact", fact.subject_id)
 
 
-class Stubborn:
-    """A handler that fails until it is told otherwise, after having written something."""
-
-    __module__, __qualname__ = __name__, "stubborn"
-    broken = True
-
-    def __call__(self, session, fact):
-        note(session, fact)
-        if self.broken:
-            raise RuntimeError("the printer is on fire")
+broken = threading.Event()
 
 
-stubborn = Stubborn()
+def stubborn(session, fact):
+    """A handler that fails while it is broken, after having written something."""
+    note(session, fact)
+    if broken.is_set():
+        raise RuntimeError("the printer is on fire")
 
 
 def tell(*names):
@@ -135,7 +130,7 @@ def test_a_relay_that_does_not_commit_has_moved_nothing():
 
 
 def test_a_handler_that_keeps_failing_is_retried_then_waits_for_a_person():
-    stubborn.broken = True
+    broken.set()
     subscriptions = {"tested": (stubborn,)}
     (subject,) = tell("tested")
     relay_all(subscriptions)
@@ -156,8 +151,9 @@ def test_a_handler_that_keeps_failing_is_retried_then_waits_for_a_person():
 
     with pytest.raises(NotAllowed), writing(SYSTEM) as session:
         replay(session, staff(new_id(), "Sam", "collector"), job.id)
-    for broken, left in ((True, 1), (False, 0)):
-        stubborn.broken = broken
+    for left in (1, 0):
+        if left == 0:
+            broken.clear()
         with writing(SYSTEM) as session:
             replay(session, SYSTEM, job.id)
         run_queue(subscriptions)
