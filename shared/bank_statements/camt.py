@@ -18,7 +18,7 @@ from shared.bank_statements.camt_entry import Element, EntryReader, Values, acco
 from shared.bank_statements.reading import Entry, Remark, StatementEnd, StatementHead
 from shared.errors import RefusedFile
 from shared.i18n import N_
-from shared.money import Money
+from shared.money import Money, digits
 
 # The messages taken, with the name each gives to a statement.
 _STATEMENTS = {"BkToCstmrStmt": "Stmt"}
@@ -287,15 +287,20 @@ class _Statement:
         )
 
     def _count(self, entry: Entry) -> None:
-        self._turnover += abs(entry.amount_minor)
+        """Into the proof with the number as written: that is how the bank added it, in whatever currency it says."""
+        minor = entry.amount_minor
+        if entry.currency != self._currency:
+            self._foreign[entry.currency] = self._foreign.get(entry.currency, 0) + 1
+            minor = int(
+                Decimal(minor).scaleb(digits(self._currency or entry.currency) - digits(entry.currency))
+            )
+        self._turnover += abs(minor)
         if not entry.is_booked:
             self._not_booked += 1
-        elif entry.currency != self._currency:
-            self._foreign[entry.currency] = self._foreign.get(entry.currency, 0) + 1
-        elif entry.amount_minor >= 0:
-            self._credit += entry.amount_minor
+        elif minor >= 0:
+            self._credit += minor
         else:
-            self._debit -= entry.amount_minor
+            self._debit -= minor
 
     def _balance(self, *codes: str) -> int | None:
         """The first balance of the first of these kinds that the account's currency has."""
@@ -318,7 +323,7 @@ class _Statement:
             values = {"count": count, "currency": foreign, "own": currency}
             yield Remark(
                 N_(
-                    "%(count)s entries are in %(currency)s in an account in %(own)s: the sums leave them out."
+                    "%(count)s entries are in %(currency)s in an account in %(own)s: the sums take their numbers as written."
                 ),
                 values,
             )

@@ -111,7 +111,7 @@ class Remark(NamedTuple):
 
 @dataclass(slots=True)
 class StatementEnd:
-    """The proofs. Sums are of booked entries in the account's currency, both as positive numbers.
+    """The proofs. Sums are of booked entries, both as positive numbers in the account's currency.
 
     `balance_ok` says whether opening + credits − debits = closing; None when the file does not give both balances.
     """
