@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from lxml import etree
 
@@ -43,7 +43,7 @@ def read_camt(source: BinaryIO, file: str) -> Iterator[StatementHead | Entry | S
     ...   <Ntry><Amt Ccy="EUR">139.56</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts>
     ...     <BookgDt><Dt>2026-09-01</Dt></BookgDt></Ntry></Stmt></BkToCstmrStmt></Document>'''
     >>> head, entry, end = read_camt(BytesIO(document), "september.xml")
-    >>> head.account, entry.position, entry.amount_minor, entry.booking_on, end.credit_minor
+    >>> head.account, entry.position, entry.amount_minor, entry.booked_on, end.credits_minor
     ('FR7610107375867753219372266', 1, 13956, datetime.date(2026, 9, 1), 13956)
     >>> list(read_camt(BytesIO(b"<Document><CstmrCdtTrfInitn/></Document>"), "other.xml"))
     Traceback (most recent call last):
@@ -174,6 +174,13 @@ class _Message:
         )
 
 
+class _Balance(NamedTuple):
+    code: str
+    currency: str
+    minor: int
+    on: date | None
+
+
 class _Statement:
     """One statement: its head as far as read, and its sums."""
 
@@ -188,7 +195,7 @@ class _Statement:
         self._sequence: str | None = None
         self._created: str | None = None
         self._period: tuple[date | None, date | None] = (None, None)
-        self._balances: list[tuple[str, str, int]] = []
+        self._balances: list[_Balance] = []
         self._declared: tuple[str | None, str | None] = (None, None)
         self._reader: EntryReader | None = None
         self._entries = self._not_booked = self._credit = self._debit = self._turnover = 0
@@ -216,18 +223,20 @@ class _Statement:
         if self._reader is None:
             yield self._head(None)
         opening, closing = self._balance("OPBD", "PRCD"), self._balance("CLBD")
-        computed = None if opening is None else opening + self._credit - self._debit
-        known = computed is not None and closing is not None
+        computed = None if opening is None else opening.minor + self._credit - self._debit
+        proof = None if closing is None or computed is None else (computed, closing.minor)
         yield StatementEnd(
             statement=self._id or "",
-            opening_minor=opening,
-            closing_minor=closing,
+            opening_minor=opening.minor if opening else None,
+            closing_minor=closing.minor if closing else None,
+            opening_on=opening.on if opening else None,
+            closing_on=closing.on if closing else None,
             entries=self._entries,
             not_booked=self._not_booked,
-            credit_minor=self._credit,
-            debit_minor=self._debit,
-            balance_ok=computed == closing if known else None,
-            remarks=tuple(self._remarks(computed, closing)),
+            credits_minor=self._credit,
+            debits_minor=self._debit,
+            balance_ok=proof[0] == proof[1] if proof else None,
+            remarks=tuple(self._remarks(proof)),
         )
 
     def _header(self, part: Element) -> None:
@@ -263,7 +272,8 @@ class _Statement:
             raise self._values.missing(balance, "Bal/Amt")
         minor = self._values.minor(amount, "Bal/Amt")
         sign = self._values.sign(balance, self._values.child(balance, "CdtDbtInd"), "Bal/CdtDbtInd")
-        self._balances.append((code, amount.get("Ccy"), sign * minor))
+        on = self._values.day(self._values.child(balance, "Dt"), "Bal/Dt")
+        self._balances.append(_Balance(code, amount.get("Ccy"), sign * minor, on))
 
     def _head(self, first_amount: Element | None) -> StatementHead:
         if self._id is None:
@@ -271,7 +281,7 @@ class _Statement:
         if self._account is None:
             raise self._values.missing(self.element, "Stmt/Acct/Id")
         if self._currency is None and self._balances:
-            self._currency = self._balances[0][1]
+            self._currency = self._balances[0].currency
         if self._currency is None and first_amount is not None:
             self._currency = first_amount.get("Ccy")
         return StatementHead(
@@ -302,19 +312,19 @@ class _Statement:
         else:
             self._debit -= minor
 
-    def _balance(self, *codes: str) -> int | None:
+    def _balance(self, *codes: str) -> _Balance | None:
         """The first balance of the first of these kinds that the account's currency has."""
         for wanted in codes:
-            for code, currency, minor in self._balances:
-                if code == wanted and currency == self._currency:
-                    return minor
+            for balance in self._balances:
+                if balance.code == wanted and balance.currency == self._currency:
+                    return balance
         return None
 
-    def _remarks(self, computed: int | None, closing: int | None) -> Iterator[Remark]:
+    def _remarks(self, proof: tuple[int, int] | None) -> Iterator[Remark]:
         currency = self._currency
         values: dict[str, object]
-        if currency and computed is not None and closing is not None and computed != closing:
-            values = {"computed": Money(computed, currency), "closing": Money(closing, currency)}
+        if currency and proof and proof[0] != proof[1]:
+            values = {"computed": Money(proof[0], currency), "closing": Money(proof[1], currency)}
             yield Remark(
                 N_("Opening balance and entries make %(computed)s, but the closing balance is %(closing)s."),
                 values,

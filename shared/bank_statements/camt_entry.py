@@ -120,7 +120,7 @@ class EntryReader:
         """All that counts of an entry. O(elements), each looked at once."""
         values, names = self._values, self._values.names
         amount = indicator = booking = value = None
-        status = entry_ref = bank_code = info = None
+        status = entry_ref = transaction_code = info = None
         is_reversal = False
         transactions: list[Element] = []
         for child in entry:
@@ -140,7 +140,7 @@ class EntryReader:
                 case "AcctSvcrRef":
                     entry_ref = _reference(child)
                 case "BkTxCd":
-                    bank_code = self._bank_code(child)
+                    transaction_code = self._transaction_code(child)
                 case "NtryDtls":
                     transactions += [each for each in child if names[each.tag] == "TxDtls"]
                 case "AddtlNtryInf":
@@ -152,8 +152,8 @@ class EntryReader:
         minor = values.minor(amount, "Ntry/Amt") * values.sign(entry, indicator, "Ntry/CdtDbtInd")
         currency = amount.get("Ccy")
         value_on = values.day(value, "Ntry/ValDt")
-        booking_on = values.day(booking, "Ntry/BookgDt") or value_on
-        if booking_on is None and status == "BOOK":
+        booked_on = values.day(booking, "Ntry/BookgDt") or value_on
+        if booked_on is None and status == "BOOK":
             raise values.missing(entry, "Ntry/BookgDt")
         details = tuple([self._detail(each, minor, currency, is_reversal) for each in transactions])
         told = details[0] if len(details) == 1 else _NO_DETAIL
@@ -162,11 +162,11 @@ class EntryReader:
             amount_minor=minor,
             currency=currency,
             status=status,
-            booking_on=booking_on,
+            booked_on=booked_on,
             value_on=value_on,
             entry_ref=entry_ref or told.bank_ref,
             end_to_end_id=told.end_to_end_id,
-            bank_code=bank_code,
+            transaction_code=transaction_code,
             is_reversal=is_reversal,
             party=told.party,
             texts=told.texts,
@@ -174,7 +174,7 @@ class EntryReader:
             info=info or told.info,
             unexplained_minor=_unexplained(minor, details),
             details=details if len(details) > 1 else (),
-            raw=etree.tostring(entry, encoding="utf-8", with_tail=False),
+            raw=etree.tostring(entry, encoding="unicode", with_tail=False),
         )
 
     def _detail(self, transaction: Element, entry_minor: int, currency: str, is_reversal: bool) -> Detail:
@@ -303,7 +303,7 @@ class EntryReader:
                         found.append(text_of(each))
         return tuple([each for each in found if each])
 
-    def _bank_code(self, code: Element) -> str | None:
+    def _transaction_code(self, code: Element) -> str | None:
         """The transaction code in one text: `PMNT-RCDT-ESCT`, a bank's own code after a blank."""
         names = self._values.names
         parts = {names[child.tag]: child for child in code}

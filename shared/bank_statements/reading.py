@@ -75,11 +75,11 @@ class Entry:
     amount_minor: int
     currency: str
     status: str  # BOOK counts; PDNG, INFO, FUTR and whatever a bank invents are kept apart
-    booking_on: date | None  # None only while not booked
+    booked_on: date | None  # None only while not booked
     value_on: date | None
     entry_ref: str | None
     end_to_end_id: str | None
-    bank_code: str | None
+    transaction_code: str | None
     is_reversal: bool
     party: Party
     texts: tuple[str, ...]
@@ -87,7 +87,7 @@ class Entry:
     info: str | None
     unexplained_minor: int
     details: tuple[Detail, ...]
-    raw: bytes
+    raw: str  # as the file has it, for audit
 
     @property
     def is_booked(self) -> bool:
@@ -119,10 +119,12 @@ class StatementEnd:
     statement: str
     opening_minor: int | None
     closing_minor: int | None
+    opening_on: date | None
+    closing_on: date | None
     entries: int
     not_booked: int
-    credit_minor: int
-    debit_minor: int
+    credits_minor: int
+    debits_minor: int
     balance_ok: bool | None
     remarks: tuple[Remark, ...] = ()
 
@@ -147,7 +149,7 @@ def identity(account: str, entry: Entry) -> bytes:
             entry.text,
             entry.info,
         )
-    whole = (account, entry.booking_on, entry.amount_minor, entry.currency, *facts)
+    whole = (account, entry.booked_on, entry.amount_minor, entry.currency, *facts)
     return blake2b(repr(whole).encode(), digest_size=16).digest()
 
 

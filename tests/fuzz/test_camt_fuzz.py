@@ -57,7 +57,7 @@ details = st.builds(
 lines = st.builds(
     Line,
     amounts,
-    booking_on=days,
+    booked_on=days,
     value_on=days,
     entry_ref=st.sampled_from([None, "R1", "R2"]),
     end_to_end_id=st.sampled_from([None, "NOTPROVIDED", "E1"]),
@@ -126,8 +126,8 @@ def test_what_was_written_is_read(written, version, prefix):
             line.status,
             line.is_reversal,
         )
-        assert (entry.booking_on, entry.value_on, entry.entry_ref) == (
-            line.booking_on,
+        assert (entry.booked_on, entry.value_on, entry.entry_ref) == (
+            line.booked_on,
             line.value_on,
             line.entry_ref,
         )
@@ -145,7 +145,7 @@ def test_what_was_written_is_read(written, version, prefix):
         [each for each in found if isinstance(each, StatementEnd)], written, strict=True
     ):
         assert end.balance_ok is True and end.opening_minor == statement.opening_minor
-        assert end.credit_minor - end.debit_minor == statement.booked_minor
+        assert end.credits_minor - end.debits_minor == statement.booked_minor
 
 
 @given(st.lists(lines, max_size=8), st.lists(lines, max_size=8), st.lists(lines, max_size=8))

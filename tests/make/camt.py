@@ -35,7 +35,7 @@ class Line:
     """One entry to be written; `amount_minor` is positive for money that comes in."""
 
     amount_minor: int
-    booking_on: date = date(2026, 9, 1)
+    booked_on: date = date(2026, 9, 1)
     value_on: date | None = None
     entry_ref: str | None = None
     end_to_end_id: str | None = "NOTPROVIDED"
@@ -148,8 +148,8 @@ class Camt053:
             (
                 f"<Ntry>{_amount(line.amount_minor, line.currency)}",
                 "<RvslInd>true</RvslInd>" if line.is_reversal else "",
-                f"<Sts>{status}</Sts><BookgDt><Dt>{line.booking_on}</Dt></BookgDt>",
-                f"<ValDt><Dt>{line.value_on or line.booking_on}</Dt></ValDt>",
+                f"<Sts>{status}</Sts><BookgDt><Dt>{line.booked_on}</Dt></BookgDt>",
+                f"<ValDt><Dt>{line.value_on or line.booked_on}</Dt></ValDt>",
                 _if("AcctSvcrRef", line.entry_ref),
                 "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>",
                 f"<NtryDtls>{''.join(self._detail(line, each) for each in details)}</NtryDtls>",
