@@ -32,7 +32,9 @@ def invite_debtor(
     """
     actor.must(Permission.INVITE_DEBTORS)
     wanted = sorted(set(customer_ids))
-    names = session.scalars(select(Customer.name).where(Customer.id.in_(wanted)).order_by(Customer.name)).all()
+    names = session.scalars(
+        select(Customer.name).where(Customer.id.in_(wanted)).order_by(Customer.name)
+    ).all()
     if not wanted or len(names) != len(wanted):
         raise NotFound("There is no such customer to invite somebody for.", field="customer")
     user_id = _person(session, email_of(email), name.strip() or email_of(email), language)
@@ -65,7 +67,9 @@ def invite_debtor(
 def request_sign_in_link(session: Session, email: str, language: str, next_path: str) -> None:
     """Somebody at the portal's door asks for a link. The portal cannot look them up, so its answer tells nothing:
     the worker does, by `send_sign_in_link`."""
-    record_fact(session, "sign_in_link_requested", email=email_of(email), language=language, next_path=next_path)
+    record_fact(
+        session, "sign_in_link_requested", email=email_of(email), language=language, next_path=next_path
+    )
 
 
 def send_sign_in_link(
@@ -117,7 +121,8 @@ def choose_language(session: Session, actor: Actor, language: str) -> None:
     """Remember which language a debtor's person reads."""
     actor.must(Permission.SEE_OWN_ACCOUNT)
     session.execute(
-        text("UPDATE debtor_user SET language = :language WHERE id = :id"), {"language": language, "id": actor.id}
+        text("UPDATE debtor_user SET language = :language WHERE id = :id"),
+        {"language": language, "id": actor.id},
     )
 
 

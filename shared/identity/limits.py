@@ -40,7 +40,9 @@ _COUNT = text("""
         expires_at = CASE WHEN w.expires_at <= now() THEN excluded.expires_at ELSE w.expires_at END
     RETURNING count""")
 _COUNTED = text("SELECT count FROM rate_window WHERE key = :key AND expires_at > now()")
-_EXPIRY = text("SELECT extract(epoch FROM coalesce((SELECT expires_at FROM rate_window WHERE key = :key), now()))")
+_EXPIRY = text(
+    "SELECT extract(epoch FROM coalesce((SELECT expires_at FROM rate_window WHERE key = :key), now()))"
+)
 
 
 def install(app: Flask, audience: str) -> None:

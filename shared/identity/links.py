@@ -118,7 +118,7 @@ def _usable(audience: str, secret: str) -> list[ColumnElement[bool]]:
     return usable
 
 
-def _opened(row: Row[tuple[UUID, str, str]] | None) -> Opened:
+def _opened(row: Row[UUID, str, str] | None) -> Opened:
     if row is None:
         raise LinkSpent
-    return Opened(*row)
+    return Opened(row[0], row[1], row[2])

@@ -37,7 +37,12 @@ class Visit:
 
 
 def begin(
-    session: Session, actor: Actor, *, complete: bool = True, user_agent: str | None = None, replacing: str = ""
+    session: Session,
+    actor: Actor,
+    *,
+    complete: bool = True,
+    user_agent: str | None = None,
+    replacing: str = "",
 ) -> str:
     """A new session's secret, for the cookie. The cookie presented before (`replacing`) is worth nothing afterwards:
     whoever planted it gains nothing by the login."""
@@ -76,7 +81,11 @@ def find(session: Session, audience: str, secret: str) -> Visit | None:
     ).first()
     if found is None:
         return None
-    person = debtor_person(session, found.user_id) if audience == "portal" else staff_person(session, found.user_id)
+    person = (
+        debtor_person(session, found.user_id)
+        if audience == "portal"
+        else staff_person(session, found.user_id)
+    )
     if person is None:
         return None
     actor, language = person
@@ -129,7 +138,9 @@ def debtor_person(session: Session, user_id: UUID) -> tuple[Actor, str] | None:
 def staff_person(session: Session, user_id: UUID) -> tuple[Actor, str] | None:
     """The actor and language of one of the creditor's people, unless deactivated."""
     found = session.execute(
-        select(StaffUser.name, StaffUser.role, StaffUser.language).where(StaffUser.id == user_id, StaffUser.active)
+        select(StaffUser.name, StaffUser.role, StaffUser.language).where(
+            StaffUser.id == user_id, StaffUser.active
+        )
     ).first()
     return (actors.staff(user_id, found.name, found.role), found.language) if found else None
 

@@ -117,20 +117,20 @@ def check_password(
     return _half_way(session, user, user_agent, replacing)
 
 
-def enrolment(session: Session, user_id: UUID) -> Enrolment | None:
+def enrolment(session: Session, actor: Actor) -> Enrolment | None:
     """The second factor to be set up; None once a first code was right, for it is never shown again."""
-    user = _active(session, user_id)
+    user = _active(session, actor.id)
     if user is None or user.totp_secret is None or user.totp_last is not None:
         return None
     secret = unseal(user.totp_secret, user.id)
-    return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(user.email, issuer_name="Quittance"))
+    return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name="Quittance"))
 
 
 def check_code(
-    session: Session, user_id: UUID, code: str, *, user_agent: str | None = None, replacing: str
+    session: Session, actor: Actor, code: str, *, user_agent: str | None = None, replacing: str
 ) -> str:
     """The second step: the code opens a complete session in place of the half-way one. A code works once."""
-    user = _active(session, user_id)
+    user = _active(session, actor.id)
     if user is None or user.totp_secret is None:
         raise CodeRefused(field="code")
     step = accepted_step(unseal(user.totp_secret, user.id), code, clock.now(), user.totp_last)
@@ -193,12 +193,10 @@ def _half_way(session: Session, user: StaffUser, user_agent: str | None, replaci
     if user.totp_secret is None:
         user.totp_secret = seal(pyotp.random_base32(), user.id)
     session.flush()
-    return sessions.begin(
-        session, _actor(user), complete=False, user_agent=user_agent, replacing=replacing
-    )
+    return sessions.begin(session, _actor(user), complete=False, user_agent=user_agent, replacing=replacing)
 
 
-def _active(session: Session, user_id: UUID) -> StaffUser | None:
+def _active(session: Session, user_id: UUID | None) -> StaffUser | None:
     return session.scalar(select(StaffUser).where(StaffUser.id == user_id, StaffUser.active))
 
 

@@ -1,7 +1,7 @@
 """The sign-in of both apps: flask-login over our own sessions.
 
-    app = make_app(..., load_actor=web.load_actor, person_language=web.person_language, ready=web.ready("portal"))
-    web.install(app, "portal")
+app = make_app(..., load_actor=web.load_actor, person_language=web.person_language, ready=web.ready("portal"))
+web.install(app, "portal")
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from flask_login import LoginManager, UserMixin, current_user
 from shared import db
 from shared.actor import DOORKEEPER, VISITOR, Actor
 from shared.config import settings
-from shared.errors import NotAllowed
 from shared.identity import limits, sessions
 from shared.identity.rules import SESSION_LIVES
 from shared.identity.secret import hash_of
@@ -42,7 +41,9 @@ def install(app: Flask, audience: str) -> None:
     """Recognise cookies and count attempts. After `make_app`."""
     app.extensions["audience"] = audience
     manager = LoginManager(app)
-    manager.session_protection = None  # the cookie is bound to a row of ours; an address may change on the way
+    manager.session_protection = (
+        None  # the cookie is bound to a row of ours; an address may change on the way
+    )
     manager.request_loader(_person_of)
     limits.install(app, audience)
 
@@ -68,12 +69,10 @@ def person_language() -> str | None:
     return user.visit.language if isinstance(user, Person) else None
 
 
-def half_way() -> Visit:
+def half_way() -> Visit | None:
     """Whose password was right and whose code is still to come."""
-    if not isinstance(current_user._get_current_object(), Person) or current_user.visit.complete:
-        raise NotAllowed("Your sign-in took too long. Start again with your password.")
-    visit: Visit = current_user.visit
-    return visit
+    user = current_user._get_current_object()
+    return user.visit if isinstance(user, Person) and not user.visit.complete else None
 
 
 def stranger() -> Actor:
