@@ -9,6 +9,7 @@ down_revision = "0006_bank_statements"
 def upgrade() -> None:
     op.execute("""
     CREATE SEQUENCE payment_reference_serial;
+    CREATE SEQUENCE receipt_serial;
 
     -- A debtor's announced transfer: one basket, one payee, one RF reference. The payee is copied as it was
     -- shown, so that what the debtor was told can never change behind their back.

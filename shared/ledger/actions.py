@@ -14,7 +14,7 @@ from shared import clock
 from shared.db import driver
 from shared.errors import NotFound
 from shared.ledger.models import Allocation, OpenItem
-from shared.ledger.rules import Line, Pair, balanced, number_key
+from shared.ledger.rules import Entry, Pair, balanced, number_key
 
 
 def lock_customers(session: Session, customer_ids: Iterable[UUID]) -> None:
@@ -67,74 +67,79 @@ def open_item(
     return item
 
 
-def post(
-    session: Session,
-    *,
-    creditor_id: UUID,
-    journal: str,
-    event: str,
-    booked_on: date,
-    currency: str,
-    label: str,
-    lines: Iterable[Line],
-    document: str = "",
-) -> int:
-    """Post one balanced entry and give its id. The database checks the balance again at the end."""
-    kept = balanced(lines)
-    entry_id = session.scalar(
-        text(
-            "INSERT INTO journal_entry (creditor_id, journal, event, booked_on, currency, label, document, posted_at)"
-            " VALUES (:creditor_id, :journal, :event, :booked_on, :currency, :label, :document, :now) RETURNING id"
-        ),
-        {
-            "creditor_id": creditor_id,
-            "journal": journal,
-            "event": event,
-            "booked_on": booked_on,
-            "currency": currency,
-            "label": label,
-            "document": document,
-            "now": clock.now(),
-        },
-    )
-    assert entry_id is not None
-    rows = [(entry_id, line.account, line.customer_id, line.item_id, line.amount_minor) for line in kept]
-    with driver(session).cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO journal_line (entry_id, account, customer_id, item_id, amount_minor)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            rows,
+def post(session: Session, entries: Sequence[Entry]) -> None:
+    """Post balanced entries, one or many, by COPY. The database checks each balance again at the end."""
+    if not entries:
+        return
+    checked = [(entry, balanced(entry.lines)) for entry in entries]
+    connection = driver(session)
+    ids = [
+        row[0]
+        for row in connection.execute(
+            "SELECT nextval(pg_get_serial_sequence('journal_entry', 'id')) FROM generate_series(1, %s)",
+            [len(entries)],
         )
-    return int(entry_id)
+    ]
+    now = clock.now()
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY journal_entry (id, creditor_id, journal, event, booked_on, currency, label, document, posted_at)"
+            " FROM STDIN"
+        ) as copy,
+    ):
+        for entry_id, (e, _) in zip(ids, checked, strict=True):
+            copy.write_row(
+                (
+                    entry_id,
+                    e.creditor_id,
+                    e.journal,
+                    e.event,
+                    e.booked_on,
+                    e.currency,
+                    e.label,
+                    e.document,
+                    now,
+                )
+            )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY journal_line (entry_id, account, customer_id, item_id, amount_minor) FROM STDIN"
+        ) as copy,
+    ):
+        for entry_id, (_, lines) in zip(ids, checked, strict=True):
+            for line in lines:
+                copy.write_row((entry_id, line.account, line.customer_id, line.item_id, line.amount_minor))
 
 
-def allocate(
-    session: Session,
-    customer_id: UUID,
-    pairs: Sequence[Pair],
-    *,
-    allocated_on: date,
-    reason: str,
-    match_id: UUID | None = None,
-) -> None:
-    """Use credits on debits of one customer. More than is open of either is refused by the database."""
+def allocate(session: Session, pairs: Sequence[Pair]) -> None:
+    """Use credits on debits, one pair or many, in one statement. More than is open of either side is refused by
+    the database, as is a pair across customers, creditors or currencies."""
     if not pairs:
         return
-    session.execute(
-        insert(Allocation),
-        [
-            {
-                "customer_id": customer_id,
-                "credit_item_id": pair.credit_item_id,
-                "debit_item_id": pair.debit_item_id,
-                "amount_minor": pair.amount_minor,
-                "allocated_on": allocated_on,
-                "match_id": match_id,
-                "reason": reason,
-                "created_at": clock.now(),
-            }
-            for pair in pairs
-        ],
+    # One statement, not COPY: PostgreSQL refuses COPY into a table under row-level security.
+    columns = zip(
+        *(
+            (
+                p.customer_id,
+                p.credit_item_id,
+                p.debit_item_id,
+                p.amount_minor,
+                p.allocated_on,
+                p.match_id,
+                p.reason,
+            )
+            for p in pairs
+        ),
+        strict=True,
+    )
+    driver(session).execute(
+        "INSERT INTO allocation (customer_id, credit_item_id, debit_item_id, amount_minor, allocated_on, match_id,"
+        " reason, created_at)"
+        " SELECT *, %s FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::date[], %s::uuid[],"
+        " %s::text[])",
+        [clock.now(), *(list(column) for column in columns)],
     )
 
 

@@ -103,6 +103,20 @@ class Line:
     item_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the journal: VT sales, BQ bank, OD other operations, AN taken over."""
+
+    creditor_id: UUID
+    journal: str
+    event: str
+    booked_on: date
+    currency: str
+    label: str
+    lines: Sequence[Line]
+    document: str = ""
+
+
 class Unbalanced(DomainError):
     code = "unbalanced"
     sentence = "The entry does not balance: debits less credits make %(total)s."
@@ -118,28 +132,34 @@ def balanced(lines: Iterable[Line]) -> list[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Use `amount_minor` (> 0) of a credit on a debit."""
+    """Use `amount_minor` (> 0) of a customer's credit on a debit of theirs."""
 
+    customer_id: UUID
     credit_item_id: UUID
     debit_item_id: UUID
     amount_minor: int
+    allocated_on: date
+    reason: str
+    match_id: UUID | None = None
 
 
-def pair_up(given: Sequence[tuple[UUID, int]], owed: Sequence[tuple[UUID, int]]) -> list[Pair]:
+def pair_up(
+    given: Sequence[tuple[UUID, int]], owed: Sequence[tuple[UUID, int]]
+) -> list[tuple[UUID, UUID, int]]:
     """Use the credits given on the debits owed, in order; each (id, positive amount). O(given + owed).
 
     >>> a, b, c = (UUID(int=n) for n in (1, 2, 3))
-    >>> [(p.debit_item_id.int, p.amount_minor) for p in pair_up([(a, 100)], [(b, 70), (c, 50)])]
+    >>> [(debit.int, minor) for _, debit, minor in pair_up([(a, 100)], [(b, 70), (c, 50)])]
     [(2, 70), (3, 30)]
     """
-    pairs: list[Pair] = []
+    pairs: list[tuple[UUID, UUID, int]] = []
     waiting = iter(given)
     credit_id, left = next(waiting, (None, 0))
     for debit_id, wanted in owed:
         while wanted and credit_id is not None:
             used = min(wanted, left)
             if used:
-                pairs.append(Pair(credit_id, debit_id, used))
+                pairs.append((credit_id, debit_id, used))
             wanted, left = wanted - used, left - used
             if not left:
                 credit_id, left = next(waiting, (None, 0))
