@@ -59,7 +59,7 @@ def invite_debtor(
         },
         customer_id=wanted[0],
     )
-    record(session, actor, "debtor_invited", "debtor_user", user_id, email=email_of(email), customers=wanted)
+    record(session, actor, "invite_debtor", "debtor_user", user_id, email=email_of(email), customers=wanted)
     record_fact(session, "debtor_invited", user_id, customers=wanted)
     return link
 
@@ -100,7 +100,7 @@ def send_sign_in_link(
         template="debtor_sign_in",
         context={"creditor": creditor_name(session), "name": user.name, "link": link, "minutes": minutes},
     )
-    record(session, actor, "sign_in_link_sent", "debtor_user", user.id)
+    record(session, actor, "send_sign_in_link", "debtor_user", user.id)
     return queued is not None
 
 
@@ -112,7 +112,7 @@ def sign_in_by_link(
     person = sessions.debtor_person(session, opened.user_id)
     if person is None:
         raise links.LinkSpent
-    record(session, person[0], "signed_in", "debtor_user", opened.user_id, how="link")
+    record(session, person[0], "sign_in", "debtor_user", opened.user_id, how="link")
     cookie = sessions.begin(session, person[0], user_agent=user_agent, replacing=replacing)
     return cookie, opened.next_path
 
@@ -139,7 +139,7 @@ def withdraw_access(session: Session, actor: Actor, email: str) -> None:
     ).all()
     links.revoke_links(session, user.id)
     sessions.end_all(session, user.id)
-    record(session, actor, "debtor_access_withdrawn", "debtor_user", user.id, customers=sorted(removed))
+    record(session, actor, "withdraw_access", "debtor_user", user.id, customers=sorted(removed))
 
 
 def creditor_name(session: Session) -> str:

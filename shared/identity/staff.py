@@ -83,7 +83,7 @@ def add_staff_user(
             "days": INVITATION_LIVES.days,
         },
     )
-    record(session, actor, "staff_user_added", "staff_user", user_id, email=email, role=role)
+    record(session, actor, "add_staff_user", "staff_user", user_id, email=email, role=role)
     record_fact(session, "staff_user_added", user_id)
     return link
 
@@ -99,7 +99,7 @@ def set_password(session: Session, secret: str, password: str, *, user_agent: st
     # Whoever knew the old password is out, on every device.
     links.revoke_links(session, user.id)
     sessions.end_all(session, user.id)
-    record(session, _actor(user), "password_set", "staff_user", user.id)
+    record(session, _actor(user), "set_password", "staff_user", user.id)
     return _half_way(session, user, user_agent, "")
 
 
@@ -146,7 +146,7 @@ def check_code(
     ).first()
     if won is None:
         raise CodeRefused(field="code")
-    record(session, _actor(user), "signed_in", "staff_user", user.id, how="password and code")
+    record(session, _actor(user), "sign_in", "staff_user", user.id, how="password and code")
     return sessions.begin(session, _actor(user), user_agent=user_agent, replacing=replacing)
 
 
@@ -158,7 +158,7 @@ def sign_in_by_link(
     user = _active(session, opened.user_id)
     if user is None:
         raise links.LinkSpent
-    record(session, _actor(user), "signed_in", "staff_user", user.id, how="demo link")
+    record(session, _actor(user), "sign_in", "staff_user", user.id, how="demo link")
     cookie = sessions.begin(session, _actor(user), user_agent=user_agent, replacing=replacing)
     return cookie, opened.next_path
 
@@ -167,7 +167,7 @@ def sign_out_everywhere(session: Session, actor: Actor) -> None:
     """End one's own sessions on every device."""
     assert actor.kind == "staff" and actor.id is not None
     sessions.end_all(session, actor.id)
-    record(session, actor, "signed_out_everywhere", "staff_user", actor.id)
+    record(session, actor, "sign_out_everywhere", "staff_user", actor.id)
 
 
 def reset_second_factor(session: Session, actor: Actor, email: str) -> None:
@@ -176,7 +176,7 @@ def reset_second_factor(session: Session, actor: Actor, email: str) -> None:
     user = _known(session, email)
     user.totp_secret = user.totp_last = None
     sessions.end_all(session, user.id)
-    record(session, actor, "second_factor_reset", "staff_user", user.id)
+    record(session, actor, "reset_second_factor", "staff_user", user.id)
 
 
 def deactivate_staff_user(session: Session, actor: Actor, email: str) -> None:
@@ -186,7 +186,7 @@ def deactivate_staff_user(session: Session, actor: Actor, email: str) -> None:
     user.active = False
     links.revoke_links(session, user.id)
     sessions.end_all(session, user.id)
-    record(session, actor, "staff_user_deactivated", "staff_user", user.id)
+    record(session, actor, "deactivate_staff_user", "staff_user", user.id)
 
 
 def _half_way(session: Session, user: StaffUser, user_agent: str | None, replacing: str) -> str:
