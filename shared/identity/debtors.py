@@ -52,7 +52,6 @@ def invite_debtor(
         template="debtor_invitation",
         context={
             "creditor": creditor_name(session),
-            "name": name.strip(),
             "customers": list(names),
             "link": link,
             "days": INVITATION_LIVES.days,
@@ -77,16 +76,16 @@ def send_sign_in_link(
 ) -> bool:
     """Mail a link to this address if it is a debtor's person's; to nobody else. `once` names the request."""
     actor.must(Permission.INVITE_DEBTORS)
-    user = session.execute(
-        select(DebtorUser.id, DebtorUser.name).where(DebtorUser.email == email_of(email), DebtorUser.active)
-    ).first()
-    if user is None:
+    user_id = session.scalar(
+        select(DebtorUser.id).where(DebtorUser.email == email_of(email), DebtorUser.active)
+    )
+    if user_id is None:
         return False
     link = links.new_link(
         session,
         audience="portal",
         purpose="sign_in",
-        user_id=user.id,
+        user_id=user_id,
         lives=SIGN_IN_LINK_LIVES,
         next_path=next_path,
     )
@@ -98,9 +97,9 @@ def send_sign_in_link(
         recipient=email_of(email),
         language=language,
         template="debtor_sign_in",
-        context={"creditor": creditor_name(session), "name": user.name, "link": link, "minutes": minutes},
+        context={"creditor": creditor_name(session), "link": link, "minutes": minutes},
     )
-    record(session, actor, "send_sign_in_link", "debtor_user", user.id)
+    record(session, actor, "send_sign_in_link", "debtor_user", user_id)
     return queued is not None
 
 

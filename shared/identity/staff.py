@@ -78,7 +78,6 @@ def add_staff_user(
         template="staff_invitation",
         context={
             "creditor": creditor_name(session),
-            "name": name,
             "link": link,
             "days": INVITATION_LIVES.days,
         },

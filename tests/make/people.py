@@ -16,7 +16,9 @@ def a_customer(ref: str, name: str = "Ateliers Lefèvre") -> UUID:
     customer_id, now = new_id(), clock.now()
     with db.writing(SYSTEM) as session:
         session.add(
-            Customer(id=customer_id, ref=ref, name=name, search_key=name.lower(), created_at=now, updated_at=now)
+            Customer(
+                id=customer_id, ref=ref, name=name, search_key=name.lower(), created_at=now, updated_at=now
+            )
         )
     return customer_id
 

@@ -167,7 +167,9 @@ def test_no_link_leads_to_another_site(client, evil):
     assert client.post(path_of(link)).headers["Location"] == "/"
 
 
-@pytest.mark.parametrize("email", ["", "lea", "lea@client", "a@b.fr, c@d.fr", "x" * 250 + "@b.fr", "a\nb@c.fr"])
+@pytest.mark.parametrize(
+    "email", ["", "lea", "lea@client", "a@b.fr, c@d.fr", "x" * 250 + "@b.fr", "a\nb@c.fr"]
+)
 def test_what_is_no_address_is_said_so(client, email):
     answer = client.post("/sign-in", data={"email": email})
     assert answer.status_code == 422
