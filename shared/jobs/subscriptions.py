@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
-SUBSCRIPTIONS: Subscriptions = {}
+SUBSCRIPTIONS: Subscriptions = {
+    "matching_requested": (matching.matching_requested,),
+}
 
 
 def name_of(handler: Handler) -> str:

@@ -167,6 +167,13 @@ def undo(session: Session, actor: Actor, match_id: UUID, reason: str) -> None:
     record(session, actor, "undo_match", "bank_line", match.bank_line_id, reason=reason, match_id=match_id)
 
 
+def request_run(session: Session, actor: Actor) -> None:
+    """Ask the worker for a run: more lines wait than a page can wait for."""
+    actor.must(Permission.RECONCILE)
+    record(session, actor, "request_matching", "bank_lines", "all")
+    record_fact(session, "matching_requested")
+
+
 def text_of(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
