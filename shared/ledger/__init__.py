@@ -1,0 +1,1 @@
+"""The ledger: open items, allocations and the journal. Books only grow."""
