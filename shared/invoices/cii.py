@@ -17,6 +17,7 @@ from shared.invoices.xml import (
     find_all,
     iban,
     line_of,
+    local_name,
     minor,
     needed,
     read_root,
@@ -29,7 +30,7 @@ _SIREN_SCHEME = "0002"
 def read_cii(content: bytes) -> EInvoice:
     """Read one CII document."""
     root = read_root(content)
-    if etree.QName(root).localname != "CrossIndustryInvoice":
+    if local_name(root) != "CrossIndustryInvoice":
         raise RefusedFile(
             "This is not a CII invoice; its root is %(root)s.", line=1, root=str(root.tag)[-60:]
         )

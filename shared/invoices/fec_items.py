@@ -51,12 +51,14 @@ def read_fec_books(source: BinaryIO, currency: str = "EUR") -> FecBooks:
         payments.append(_payment(done.credit, done.amount_minor, currency, numbers[done.debit.line]))
     open_credits = [row for row in fec.receivables if row.amount_minor < 0 and left[row.line]]
     payments += [_payment(row, left[row.line], currency) for row in open_credits if row.nature != "sale"]
-    invoices = list(_invoices(fec.receivables, numbers, currency))
-    invoices += (
-        _invoice("credit_note", row, numbers[row.line], left[row.line], currency)
-        for row in open_credits
-        if row.nature == "sale"
-    )
+    notes = [row for row in open_credits if row.nature == "sale"]
+    owed = {row.line: row.amount_minor for row in fec.receivables if row.amount_minor > 0}
+    invoices = [
+        *_documents(
+            "invoice", [row for row in fec.receivables if row.amount_minor > 0], numbers, owed, currency
+        ),
+        *_documents("credit_note", notes, numbers, left, currency),
+    ]
     return FecBooks(_customers(fec.receivables), sorted(invoices), sorted(payments), fec)
 
 
@@ -121,13 +123,15 @@ def _name(row: Receivable) -> str:
             return f"{row.journal}-{row.entry or row.line}"
 
 
-def _invoices(rows: Iterable[Receivable], numbers: dict[int, str], currency: str) -> Iterator[InvoiceRow]:
-    documents: dict[tuple[str, str], list[Receivable]] = defaultdict(list)
+def _documents(
+    kind: str, rows: Iterable[Receivable], numbers: dict[int, str], amounts: dict[int, int], currency: str
+) -> Iterator[InvoiceRow]:
+    """One document for each number, of the amounts of its lines."""
+    documents: dict[str, list[Receivable]] = defaultdict(list)
     for row in rows:
-        if row.amount_minor > 0:
-            documents[row.customer_ref, numbers[row.line]].append(row)
-    for (_, number), lines in documents.items():
-        yield _invoice("invoice", lines[0], number, sum(row.amount_minor for row in lines), currency)
+        documents[numbers[row.line]].append(row)
+    for number, lines in documents.items():
+        yield _invoice(kind, lines[0], number, sum(amounts[row.line] for row in lines), currency)
 
 
 def _invoice(kind: str, row: Receivable, number: str, total: int, currency: str) -> InvoiceRow:

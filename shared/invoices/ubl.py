@@ -18,6 +18,7 @@ from shared.invoices.xml import (
     find_all,
     iban,
     line_of,
+    local_name,
     minor,
     needed,
     read_root,
@@ -33,7 +34,7 @@ _DIGITS = re.compile(r"[0-9]{9}")
 def read_ubl(content: bytes) -> EInvoice:
     """Read one UBL document."""
     root = read_root(content)
-    name = etree.QName(root).localname
+    name = local_name(root)
     if name not in ("Invoice", "CreditNote"):
         raise RefusedFile(
             "This is not a UBL invoice; its root is %(root)s.", line=1, root=str(root.tag)[-60:]

@@ -30,7 +30,7 @@ def read_root(content: bytes) -> etree._Element:
         )
         return etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
-        line, column = error.position or (None, None)
+        line, column = error.position
         told = "The XML is damaged here: %(problem)s"
         raise RefusedFile(told, line=line, column=column, problem=str(error.msg)[:120]) from None
 
@@ -44,7 +44,7 @@ def refuse_document_type(content: bytes) -> str:
     if root.getroottree().docinfo.doctype:
         told = "This XML carries a document type (DOCTYPE), which invoices never do: it is refused."
         raise RefusedFile(told, line=line_of(root))
-    return str(etree.QName(root).localname)
+    return local_name(root)
 
 
 def find(node: etree._Element | None, path: str) -> etree._Element | None:
@@ -84,6 +84,11 @@ def currency_of(node: etree._Element | None, path: str) -> str:
         ) from None
 
 
+def local_name(node: etree._Element) -> str:
+    """The name of an element without its namespace."""
+    return str(node.tag).rpartition("}")[2]
+
+
 def line_of(node: etree._Element | None) -> int | None:
     """The line of the file an element stands on."""
     line: object = None if node is None else node.sourceline
@@ -100,7 +105,7 @@ def amount_of(found: etree._Element, currency: str) -> int:
     try:
         return parse_xml_minor(found.text or "", currency)
     except DomainError as refusal:
-        column = etree.QName(found).localname
+        column = local_name(found)
         raise RefusedFile(refusal.sentence, line=line_of(found), column=column, **refusal.params) from None
 
 
