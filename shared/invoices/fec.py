@@ -9,6 +9,7 @@ One pass, O(lines); kept in memory are only the lines on customers' accounts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,6 +39,7 @@ _WANTED = (
     ),
 )
 _SIGNS = {"D": 1, "C": -1, "+1": 1, "1": 1, "+": 1, "-1": -1, "-": -1}
+_LIKE_AMOUNT = re.compile(r"[\d\s.,+\-]*|[DC]", re.ASCII)
 _OPENING = frozenset("AN ANC ANOUV RAN RANOUV A-NOUV ANX".split())
 
 
@@ -107,7 +109,7 @@ def _entries(rows: Iterator[tuple[int, list[str]]], at: Mapping[str, int], width
             continue
         count += 1
         if len(cells) != width:
-            _mend(line, cells, width, least, at["EcritureLib"])
+            _mend(line, cells, width, least, at)
         cells.append("")  # stands for the columns the file does not have
         values = [cells[place].strip() for place in picks]
         amount = amounts.of(line, cells)
@@ -268,12 +270,15 @@ def _read_day(text: str) -> date | None:
         return None
 
 
-def _mend(line: int, cells: list[str], width: int, least: int, label: int) -> None:
+def _mend(line: int, cells: list[str], width: int, least: int, at: Mapping[str, int]) -> None:
     """Rows may lack blank cells at their end, have some too many, or a separator inside the label."""
-    if len(cells) > width and not any(cells[width:]):
+    label, extra = at["EcritureLib"], len(cells) - width
+    amounts = [
+        cells[at[name]] for name in ("Debit", "Credit", "Montant", "Sens") if -1 < at[name] < len(cells)
+    ]
+    if extra > 0 and not any(cells[width:]) and all(map(_LIKE_AMOUNT.fullmatch, amounts)):
         del cells[width:]
-    elif len(cells) > width > label:
-        extra = len(cells) - width
+    elif extra > 0 and label < width:
         cells[label : label + extra + 1] = [" ".join(cells[label : label + extra + 1])]
     elif least <= len(cells) < width:
         cells.extend([""] * (width - len(cells)))
