@@ -1,4 +1,1 @@
-"""Customers: who owes. Their identity, their terms, the accounts they are known to pay from.
-
-A **customer** has one reference per installation; **terms** are what it was granted, and fix when an invoice is due.
-"""
+"""Customers: the companies that owe. One customer may owe several creditors; `group_code` joins a group."""

@@ -15,9 +15,10 @@ from stdnum.fr import siren as siren_standard
 
 from shared.customers.terms import parse_terms
 from shared.errors import DomainError
+from shared.iban import parse as parse_iban
 from shared.money import parse_minor
 from shared.tabular.reader import open_table
-from shared.tabular.rows import RowCheck, RowError, read_iban
+from shared.tabular.rows import RowCheck, RowError
 
 KINDS = ("business", "public", "consumer")
 REQUIRED = ("customer_ref", "name")
@@ -91,7 +92,7 @@ def read_customers(source: BinaryIO, currency: str = "EUR") -> CustomersFile:
             group_code,
             _limit(check, limit, currency),
             str((terms and check.read("payment_terms", terms, _terms)) or ""),
-            tuple(found for text in _ibans(ibans) if (found := check.read("iban", text, read_iban))),
+            tuple(found for text in _ibans(ibans) if (found := check.read("iban", text, parse_iban))),
             check.one_of("kind", kind, KINDS),
         )
 

@@ -53,8 +53,8 @@ def read_cii(content: bytes) -> EInvoice:
         syntax="cii",
         profile=text(context, "GuidelineSpecifiedDocumentContextParameter/ID"),
         framework=text(context, "BusinessProcessSpecifiedDocumentContextParameter/ID"),
-        type_code=needed(exchanged, "TypeCode", "type code"),
-        number=needed(exchanged, "ID", "number"),
+        type_code=needed(exchanged, "TypeCode", "The invoice has no type code."),
+        number=needed(exchanged, "ID", "The invoice has no number."),
         issued_on=issued_on,
         # Several dates are instalments: the whole is late only after the last.
         due_on=max(

@@ -15,9 +15,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
 from shared.errors import DomainError
+from shared.iban import parse as parse_iban
 from shared.money import digits, parse_decimal, parse_minor
 from shared.tabular.reader import open_table
-from shared.tabular.rows import RowCheck, RowError, read_day, read_iban
+from shared.tabular.rows import RowCheck, RowError, read_day
 
 KINDS = ("invoice", "credit_note")
 REQUIRED = ("invoice_number", "customer_ref", "issue_date", "total_incl_vat")
@@ -103,7 +104,7 @@ def read_invoices(source: BinaryIO, currency: str = "EUR") -> InvoicesFile:
             net,
             order_ref,
             creditor,
-            (check.read("payee_iban", iban, read_iban) or "") if iban else "",
+            (check.read("payee_iban", iban, parse_iban) or "") if iban else "",
             shares,
             document and _document(check, document),
         )

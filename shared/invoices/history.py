@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
+from shared.iban import parse as parse_iban
 from shared.invoices.files import read_currency
 from shared.money import parse_minor
 from shared.tabular.reader import open_table
-from shared.tabular.rows import RowCheck, RowError, read_day, read_iban
+from shared.tabular.rows import RowCheck, RowError, read_day
 
 REQUIRED = ("customer_ref", "received_on", "amount")
 COLUMNS = (
@@ -62,7 +63,7 @@ def read_payments(source: BinaryIO, currency: str = "EUR") -> PaymentsFile:
             money,
             number,
             method.lower(),
-            (check.read("payer_iban", iban, read_iban) or "") if iban else "",
+            (check.read("payer_iban", iban, parse_iban) or "") if iban else "",
         )
 
     return PaymentsFile(table.format, table.columns, table.unknown, table.read(payment))

@@ -52,7 +52,7 @@ def read_ubl(content: bytes) -> EInvoice:
         profile=text(root, "CustomizationID"),
         framework=text(root, "ProfileID"),
         type_code=text(root, f"{name}TypeCode") or ("380" if name == "Invoice" else "381"),
-        number=needed(root, "ID", "number"),
+        number=needed(root, "ID", "The invoice has no number."),
         issued_on=issued_on,
         due_on=day(root, "DueDate") or day(transfer, "PaymentDueDate"),
         currency=currency,

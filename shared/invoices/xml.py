@@ -9,9 +9,9 @@ from datetime import date
 from lxml import etree
 
 from shared.errors import DomainError, RefusedFile
+from shared.iban import parse as parse_iban
 from shared.invoices.files import read_currency
 from shared.money import parse_xml_minor
-from shared.tabular.rows import read_iban
 
 # Invoices carry their attachments inside; beyond this they are no invoice a person could read.
 MAX_XML = 30 * 1024**2
@@ -65,17 +65,16 @@ def text(node: etree._Element | None, *paths: str) -> str:
     return ""
 
 
-def needed(node: etree._Element | None, path: str, what: str) -> str:
+def needed(node: etree._Element | None, path: str, refusal: str) -> str:
+    """The text at `path`; the sentence `refusal` where there is none."""
     if value := text(node, path):
         return value
-    raise RefusedFile(
-        "The invoice has no %(what)s.", line=line_of(node), column=path.rsplit("/", 1)[-1], what=what
-    )
+    raise RefusedFile(refusal, line=line_of(node), column=path.rsplit("/", 1)[-1])
 
 
 def currency_of(node: etree._Element | None, path: str) -> str:
     """The document's currency, an ISO 4217 code."""
-    code = needed(node, path, "currency")
+    code = needed(node, path, "The invoice has no currency.")
     try:
         return read_currency(code)
     except DomainError as refusal:
@@ -130,7 +129,7 @@ def iban(node: etree._Element | None, path: str) -> str:
     if not found:
         return ""
     try:
-        return read_iban(found)
+        return parse_iban(found)
     except DomainError as refusal:
         line = line_of(find(node, path))
         raise RefusedFile(refusal.sentence, line=line, column="IBAN", **refusal.params) from None

@@ -9,9 +9,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from stdnum import iban as iban_standard
-from stdnum.exceptions import ValidationError
-
 from shared.errors import DomainError
 
 T = TypeVar("T")
@@ -24,11 +21,6 @@ _FIRST_YEAR, _LAST_YEAR = 1950, 2150
 class UnreadableDay(DomainError):
     code = "unreadable_day"
     sentence = "“%(value)s” is not a date: 2026-03-31 or 31/03/2026 was expected."
-
-
-class UnreadableIban(DomainError):
-    code = "unreadable_iban"
-    sentence = "“%(value)s” is not an IBAN: its length or its check digits are wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +99,3 @@ def read_day(text: str) -> date:
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise UnreadableDay(value=text[:40])
     return found
-
-
-@lru_cache(maxsize=8192)
-def read_iban(text: str) -> str:
-    """An IBAN without blanks, its country's length and check digits verified (ISO 13616).
-
-    >>> read_iban("fr76 3000 6000 0112 3456 7890 189")
-    'FR7630006000011234567890189'
-    """
-    try:
-        # check_country would add national digits, which are wrong on accounts that banks do accept.
-        return str(iban_standard.validate(text, check_country=False))
-    except ValidationError:
-        raise UnreadableIban(value=text[:60]) from None

@@ -98,7 +98,7 @@ def test_a_ubl_credit_note_and_a_corrective_invoice_below_zero() -> None:
         ({"currency": "EURO"}, "ISO 4217"),
         ({"number": ""}, "no number"),
         ({"type": "325"}, "type 325"),
-        ({"iban": "FR7630006000011234567890188"}, "not an IBAN"),
+        ({"iban": "FR7630006000011234567890188"}, "not a valid IBAN"),
         (
             {"type": "381", "net": "-10", "tax": "-2", "gross": "-12", "prepaid": "0", "due": "-12"},
             "either direction",
