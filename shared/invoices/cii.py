@@ -111,7 +111,7 @@ def _share(tax: etree._Element, currency: str) -> VatShare:
         raise RefusedFile(
             "A VAT rate has no basis or no amount.", line=line_of(tax), column="ApplicableTradeTax"
         )
-    return VatShare(percent(tax, "RateApplicablePercent"), basis, amount)
+    return VatShare(percent(tax, "RateApplicablePercent"), basis, amount, text(tax, "CategoryCode"))
 
 
 def percent(node: etree._Element, path: str) -> Decimal:

@@ -127,7 +127,9 @@ def einvoice(document: Document) -> EInvoice:
         total_excl_minor=None if totals.net_minor is None else sign * totals.net_minor,
         order_ref=document.order_ref,
         payee_iban=document.payee_iban,
-        vat=tuple(VatShare(s.rate, sign * s.basis_minor, sign * s.tax_minor) for s in document.vat),
+        vat=tuple(
+            VatShare(s.rate, sign * s.basis_minor, sign * s.tax_minor, s.category) for s in document.vat
+        ),
     )
     subrogation = " ".join(told for subject, told in document.notes if subject == _SUBROGATION)
     return EInvoice(

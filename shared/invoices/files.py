@@ -31,11 +31,12 @@ _ONE_RATE = re.compile(r"([0-9.]{1,6}):([0-9]{1,13})\.([0-9]{2}):([0-9]{1,13})\.
 
 
 class VatShare(NamedTuple):
-    """What is taxed at one rate (in percent), and the tax on it."""
+    """What is taxed at one rate (in percent), and the tax on it; the category (UNTDID 5305) where the format has it."""
 
     rate: Decimal
     basis_minor: int
     tax_minor: int
+    category: str = ""
 
 
 class InvoiceRow(NamedTuple):

@@ -35,7 +35,7 @@ def test_the_same_invoice_in_every_syntax(read, content: bytes) -> None:
     assert (row.invoice_number, row.kind, row.customer_ref) == ("F2026-000123", "invoice", "C00042")
     assert (row.issued_on, row.due_on) == (date(2026, 1, 31), date(2026, 3, 2))
     assert (row.total_incl_minor, row.total_excl_minor, row.currency) == (120000, 100000, "EUR")
-    assert row.vat == (VatShare(Decimal("20.00"), 100000, 20000),)
+    assert row.vat == (VatShare(Decimal("20.00"), 100000, 20000, "S"),)
     assert (row.payee_iban, row.order_ref) == ("FR7630006000011234567890189", "BC-77")
     assert (document.totals.prepaid_minor, found.due_minor) == (20000, 100000)
     assert (document.buyer.name, document.buyer.siren, document.buyer.vat_id) == (
