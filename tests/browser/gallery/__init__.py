@@ -1,0 +1,1 @@
+"""Every component of the UI kit in its states, on pages that only tests and designers see."""
