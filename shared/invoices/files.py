@@ -125,7 +125,7 @@ def read_vat(text: str, currency: str) -> tuple[VatShare, ...]:
     """A VAT breakdown, `rate:basis:tax` for each rate.
 
     >>> read_vat("20:1000.00:200.00|5.5:100:5.50", "EUR")[1]
-    VatShare(rate=Decimal('5.5'), basis_minor=10000, tax_minor=550)
+    VatShare(rate=Decimal('5.5'), basis_minor=10000, tax_minor=550, category='')
     """
     if (one := _ONE_RATE.fullmatch(text)) and digits(currency) == 2:
         return (VatShare(_rate(one[1]), int(one[2] + one[3]), int(one[4] + one[5])),)

@@ -107,9 +107,8 @@ def _share(share: etree._Element, currency: str) -> VatShare:
     basis, tax = find(share, "TaxableAmount"), find(share, "TaxAmount")
     if basis is None or tax is None:
         raise RefusedFile("A VAT rate has no basis or no amount.", line=line_of(share), column="TaxSubtotal")
-    return VatShare(
-        percent(share, "TaxCategory/Percent"), amount_of(basis, currency), amount_of(tax, currency)
-    )
+    rate, category = percent(share, "TaxCategory/Percent"), text(share, "TaxCategory/ID")
+    return VatShare(rate, amount_of(basis, currency), amount_of(tax, currency), category)
 
 
 def _party(node: etree._Element | None) -> Party:
