@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -62,9 +61,9 @@ def run(chosen: Sequence[Program], when_ready: Callable[[], None] = lambda: None
         signal.signal(number, stop)
     try:
         for program in chosen:
-            running.append(
-                (program, subprocess.Popen([*_dies_with_us(), *program.command], start_new_session=True))
-            )
+            command = [*_dies_with_us(), *program.command]
+            process = subprocess.Popen(command, start_new_session=True)
+            running.append((program, process))
         for program, process in running:
             _wait_until_ready(program, process, lambda: stopping)
         if not stopping:
@@ -110,6 +109,4 @@ def _dies_with_us() -> list[str]:
     """On Linux a program we started ends even when we are killed without a word."""
     if sys.platform != "linux" or not shutil.which("setpriv"):
         return []
-    return (
-        ["setpriv", "--pdeathsig", "TERM", "--"] if os.geteuid() != 0 else ["setpriv", "--pdeathsig", "TERM"]
-    )
+    return ["setpriv", "--pdeathsig", "TERM"]
