@@ -20,6 +20,7 @@ ANNOUNCED = """
     WHERE e.cancelled_at IS NULL AND e.received_at IS NULL AND p.customer_id = ANY (:customers)
     GROUP BY p.item_id"""
 
+# What was announced may have been settled otherwise meanwhile: then nothing of the item is free, never less.
 # An item without a payee of its own is paid to the account its creditor receives on in that currency. An account
 # nobody confirmed is no payee: row-level security hides it from the portal, the condition from everybody else.
 _PAYABLES = text(f"""
@@ -32,7 +33,7 @@ _PAYABLES = text(f"""
          AND CASE WHEN i.payee_account_id IS NULL THEN b.receives AND b.currency = i.currency
                   ELSE b.id = i.payee_account_id END
     WHERE i.customer_id = ANY (:customers) AND i.open_minor <> 0
-      AND i.open_minor <> coalesce(a.minor, 0)
+      AND sign(i.open_minor - coalesce(a.minor, 0)) = sign(i.amount_minor)
     ORDER BY i.due_on, i.number, i.id""")
 
 

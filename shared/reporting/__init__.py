@@ -1,4 +1,5 @@
-"""Reports: reads over all slices, for people and for files.
+"""Reporting: what both apps show of a customer's account, read from the ledger and never stored beside it.
 
-Books only grow, so each report takes a day (`as_of`) and can be made again for any day that is past.
+A debtor's person sees the customers they act for; the creditor's people see the customers they name. Amounts of
+two currencies are never added. Every list is ordered and bounded, and costs the same few statements at any size.
 """
