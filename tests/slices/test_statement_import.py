@@ -15,10 +15,10 @@ from shared.audit.checks import chain
 from shared.bank_statements import checks
 from shared.bank_statements.imported import ImportedFile
 from shared.bank_statements.importing import import_statement
+from shared.bench.camt_files import ACCOUNT, Camt053, Line, Statement
 from shared.creditors import actions as creditors
 from shared.ledger import checks as ledger_checks
 from shared.matching import checks as matching_checks
-from tests.make.camt import ACCOUNT, Camt053, Line, Statement
 
 PAYER = "FR7630006000011234567890189"
 
