@@ -1,0 +1,69 @@
+"""Pure rules: what of an entry becomes which part of a bank line, so that people and matching find it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stdnum import iso11649
+
+from shared.bank_statements.reading import Detail, Entry, Party
+
+
+def creditor_reference(references: tuple[str, ...]) -> str | None:
+    """The first valid RF reference, else the first structured one.
+
+    >>> creditor_reference(("FA2026-1", "RF18539007547034")), creditor_reference(("FA2026-1", "FA2026-2"))
+    ('RF18539007547034', 'FA2026-1')
+    """
+    for each in references:
+        if each[:2] in ("RF", "rf") and iso11649.is_valid(each):
+            return each
+    return references[0] if references else None
+
+
+def remittance(entry: Entry, creditor_ref: str | None) -> str:
+    """All that was told: the text in one piece, then the other references, a blank before each.
+
+    Where the payer told nothing, the bank's own words are all there is: many banks write the text there.
+    """
+    others = [each for each in entry.references if each != creditor_ref]
+    told = " ".join([entry.text, *others]) if others else entry.text
+    return told.strip() or (entry.info if entry.info and not creditor_ref else "")
+
+
+def kept_details(entry: Entry) -> dict[str, Any] | None:
+    """What has no column of its own: the transactions of a batch, and the rare facts of a single one.
+
+    None for the common line, which has nothing more to say.
+    """
+    kept: dict[str, Any] = {}
+    if entry.details:
+        kept["transactions"] = [_transaction(each) for each in entry.details]
+    if entry.unexplained_minor:
+        kept["unexplained_minor"] = entry.unexplained_minor
+    kept.update(_rare(entry.party))
+    return kept or None
+
+
+def _transaction(detail: Detail) -> dict[str, Any]:
+    told = {
+        "amount_minor": detail.amount_minor,
+        "end_to_end_id": detail.end_to_end_id,
+        "bank_ref": detail.bank_ref,
+        "party_name": detail.party.name,
+        "party_iban": detail.party.iban,
+        "remittance": detail.text,
+        "references": list(detail.references),
+        "info": detail.info,
+        **_rare(detail.party),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _rare(party: Party) -> dict[str, Any]:
+    told = {
+        "party_account": party.account,
+        "party_ids": list(party.ids),
+        "ultimate_party": party.ultimate,
+    }
+    return {name: value for name, value in told.items() if value}
