@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from backoffice import filters
 from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
-from backoffice.matching import matches
+from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
+from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
 from backoffice.receivables import routes as receivables
 from backoffice.reports import routes as reports
@@ -38,7 +40,7 @@ def create_app() -> Flask:
         blueprints=[
             sign_in.blueprint,
             home.blueprint,
-            matches.blueprint,
+            matching.blueprint,
             customers.blueprint,
             receivables.blueprint,
             reports.blueprint,
@@ -55,4 +57,5 @@ def create_app() -> Flask:
         person_language=web.person_language,
     )
     web.install(app, "backoffice")
+    filters.install(app)
     return app

@@ -18,6 +18,7 @@ from shared.i18n import N_
 from shared.matching import history, run
 from shared.matching.actions import request_run, undo
 from shared.matching.history import MatchPage
+from shared.matching.rules import APPLIED
 from shared.web.access import current_actor, needs
 from shared.web.forms import Form
 from shared.web.language import language
@@ -92,7 +93,7 @@ def match_now() -> ResponseReturnValue:
         notice(N_("%(count)s lines are being matched. This page shows the result in a while."), count=waiting)
         return see_other(url_for("matching.index"))
     results = list(run.run(actor))
-    applied = sum(result.decision.outcome == run.APPLIED for result in results)
+    applied = sum(result.decision.outcome == APPLIED for result in results)
     notice(
         N_("%(applied)s of %(count)s lines were certain and are matched."),
         "success" if applied else "info",

@@ -44,7 +44,7 @@ _PARTS = text("""
     WITH made AS (SELECT a.* FROM allocation a WHERE a.match_id = :match AND a.reverses_id IS NULL
                   AND NOT EXISTS (SELECT FROM receipt u WHERE u.id = a.debit_item_id AND u.undoes_id IS NOT NULL))
     SELECT i.id AS item_id, i.number, i.kind, c.id AS customer_id, c.ref AS customer_ref, c.name AS customer_name,
-           p.minor AS amount_minor, p.on_account
+           p.minor::bigint AS amount_minor, p.on_account
     FROM (SELECT debit_item_id AS item_id, sum(amount_minor) AS minor, false AS on_account FROM made GROUP BY 1
           UNION ALL
           SELECT credit_item_id, -sum(amount_minor), false FROM made
@@ -192,3 +192,16 @@ def day_summary(session: Session, actor: Actor) -> DaySummary:
     rows = session.execute(_DAY, {"since": midnight}).all()
     by = {row.decided_by: int(row.lines) for row in rows}
     return DaySummary(by.pop(AUTOMATIC, 0), sorted(by.items(), key=lambda each: (-each[1], each[0])))
+
+
+_OF_ITEM = text("""
+    SELECT CASE WHEN a.debit_item_id = :item THEN a.credit_item_id ELSE a.debit_item_id END AS other_id, a.match_id
+    FROM allocation a JOIN match m ON m.id = a.match_id
+    WHERE (a.debit_item_id = :item OR a.credit_item_id = :item) AND a.reverses_id IS NULL
+    ORDER BY a.id LIMIT 200""")
+
+
+def matches_of_item(session: Session, actor: Actor, item_id: UUID) -> dict[UUID, UUID]:
+    """The match behind each settlement of an item, by the item on its other side."""
+    actor.must(Permission.SEE_BANK)
+    return {row.other_id: row.match_id for row in session.execute(_OF_ITEM, {"item": item_id})}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor, Permission
 from shared.ledger.rules import Bucket
-from shared.reporting.as_of import OPEN_AT
+from shared.reporting.as_of import OPEN_AT, creditor_id, customer_id
+from shared.reporting.sheets import csv_lines, decimals, workbook
 
 BUCKETS = tuple(each.value for each in Bucket)
+COLUMNS = ("customer_ref", "name", *BUCKETS, "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,16 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    customer_id: UUID
+    """One customer; the totals are a row of nobody."""
+
+    customer_id: UUID | None
     customer_ref: str
     name: str
     amounts: Amounts
+
+    def cells(self, written: Callable[[int], str]) -> tuple[str, ...]:
+        """The row under `COLUMNS`, its amounts as `written` writes minor units."""
+        return (self.customer_ref, self.name, *(written(minor) for minor in self.amounts.as_dict().values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +66,19 @@ class AgedBalance:
 
     as_of: date
     currency: str
-    totals: Amounts
+    totals: Row
     customers: int
     rows: list[Row]
 
     def as_json(self) -> dict[str, Any]:
-        """The document of `report aged --format json`."""
-        rows = [{"customer_ref": r.customer_ref, "name": r.name, **r.amounts.as_dict()} for r in self.rows]
+        """The document of `report aged --format json`; minor units."""
         return {
             "as_of": self.as_of.isoformat(),
             "currency": self.currency,
-            "totals": self.totals.as_dict(),
-            "rows": rows,
+            "totals": self.totals.amounts.as_dict(),
+            "rows": [
+                {"customer_ref": r.customer_ref, "name": r.name, **r.amounts.as_dict()} for r in self.rows
+            ],
         }
 
 
@@ -89,7 +99,7 @@ _AGED = text(f"""
           AND (CAST(:creditor AS uuid) IS NULL OR creditor_id = :creditor)
           AND (CAST(:customer AS uuid) IS NULL OR customer_id = :customer)
         GROUP BY customer_id)
-    (SELECT CAST(NULL AS uuid) AS customer_id, '' AS ref, '' AS name, sum(not_due) AS not_due, sum(d1_30) AS d1_30,
+    (SELECT CAST(NULL AS uuid) AS customer_id, '' AS ref, 'total' AS name, sum(not_due) AS not_due, sum(d1_30) AS d1_30,
             sum(d31_60) AS d31_60, sum(d61_90) AS d61_90, sum(d90_plus) AS d90_plus, sum(unapplied) AS unapplied,
             count(*) AS customers
      FROM per_customer)
@@ -99,33 +109,42 @@ _AGED = text(f"""
      ORDER BY p.total DESC, c.ref LIMIT :limit OFFSET :offset)""")
 
 
-def aged_balance(
+def report(
     session: Session,
     actor: Actor,
-    as_of: date,
     *,
+    as_of: date,
+    creditor: str | None = None,
+    customer: str | None = None,
     currency: str = "EUR",
-    creditor: UUID | None = None,
-    customer: UUID | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> AgedBalance:
-    """The aged balance at the end of a day; one statement. Currencies are never summed together."""
+    """The aged balance at the end of a day. Currencies are never summed together.
+
+    `creditor`: a code, `customer`: a customer_ref; one that nobody has is refused. One pass over the items.
+    """
     actor.must(Permission.SEE_REPORTS)
-    days = {f"d{days}": date.fromordinal(as_of.toordinal() - days) for days in (30, 60, 90)}
+    days = {f"d{days}": as_of - timedelta(days=days) for days in (30, 60, 90)}
+    whose = {"creditor": creditor_id(session, creditor), "customer": customer_id(session, customer)}
     first, *rows = session.execute(
-        _AGED,
-        {"as_of": as_of, **days, "currency": currency, "creditor": creditor, "customer": customer}
-        | {"limit": limit, "offset": offset},
+        _AGED, {"as_of": as_of, **days, **whose, "currency": currency, "limit": limit, "offset": offset}
     )
-    return AgedBalance(
-        as_of,
-        currency,
-        _amounts(first),
-        int(first.customers),
-        [Row(row.customer_id, row.ref, row.name, _amounts(row)) for row in rows],
-    )
+    return AgedBalance(as_of, currency, _row(first), int(first.customers), [_row(row) for row in rows])
 
 
-def _amounts(row: Any) -> Amounts:
-    return Amounts(**{bucket: int(getattr(row, bucket) or 0) for bucket in BUCKETS})
+def as_csv(found: AgedBalance) -> Iterator[str]:
+    """The report as text, line by line, its totals last."""
+    written = decimals(found.currency)
+    return csv_lines(COLUMNS, (row.cells(written) for row in (*found.rows, found.totals)))
+
+
+def as_xlsx(found: AgedBalance) -> bytes:
+    """The report as a workbook."""
+    written = decimals(found.currency)
+    return workbook(COLUMNS, (row.cells(written) for row in (*found.rows, found.totals)), numbers_from=2)
+
+
+def _row(row: Any) -> Row:
+    amounts = Amounts(**{bucket: int(getattr(row, bucket) or 0) for bucket in BUCKETS})
+    return Row(row.customer_id, row.ref, row.name, amounts)

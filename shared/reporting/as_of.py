@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.creditors.actions import by_code
+from shared.errors import NotFound
+
 # An allocation counts from its own day, but never before both of its items exist in the books; so that, on every
 # day, what is open makes what the 411 accounts hold. `moved` is small for a recent day and empty for today:
 # indexes find it, and the report costs one pass over the items, as the plainest aggregate would.
@@ -43,3 +51,18 @@ BUCKET = """
          WHEN due_on >= CAST(:as_of AS date) - 60 THEN 'd31_60'
          WHEN due_on >= CAST(:as_of AS date) - 90 THEN 'd61_90'
          ELSE 'd90_plus' END"""
+
+
+def creditor_id(session: Session, code: str | None) -> UUID | None:
+    """Whom a report is asked for by code; None means all."""
+    return by_code(session, code).id if code else None
+
+
+def customer_id(session: Session, ref: str | None) -> UUID | None:
+    """Whom a report is asked for by customer_ref; None means all."""
+    if not ref:
+        return None
+    found: UUID | None = session.scalar(text("SELECT id FROM customer WHERE ref = :ref"), {"ref": ref})
+    if found is None:
+        raise NotFound("There is no customer with the reference “%(ref)s”.", ref=ref[:40])
+    return found
