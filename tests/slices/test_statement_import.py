@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
 from io import BytesIO
+from itertools import pairwise
 
+import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
@@ -21,6 +26,7 @@ from shared.errors import NotAllowed, NotFound, RefusedFile
 from shared.ids import new_id
 from shared.ledger import checks as ledger_checks
 from shared.matching import checks as matching_checks
+from tests.conftest import DEEP
 
 PAYER = "FR7630006000011234567890189"
 
@@ -273,3 +279,77 @@ def test_only_who_may_import_imports(database):
 def counts() -> list[tuple]:
     tables = "bank_account bank_statement bank_line journal_entry journal_line audit_entry fact".split()
     return ask(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables))
+
+
+# --- any way of cutting a history into files ends in the same books
+
+
+@st.composite
+def histories(draw) -> list[Line]:
+    """Up to four days of lines, many of them alike to the letter, half of the banks without a reference."""
+    days = draw(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=4), min_size=1, max_size=4))
+    refs = draw(st.booleans())
+    return [
+        Line(
+            100 * amount,
+            date(2026, 9, 1) + timedelta(days=day),
+            entry_ref=f"R{amount}" if refs else None,
+            texts=("LOYER",),
+        )
+        for day, amounts in enumerate(days)
+        for amount in amounts
+    ]
+
+
+def slice_of(history: list[Line], start: int, end: int) -> bytes:
+    opening = 5000 + sum(line.amount_minor for line in history[:start])
+    on = history[end - 1].booked_on
+    return Camt053().bytes(Statement(history[start:end], f"S{start}-{end}", opening_minor=opening, on=on))
+
+
+def the_books_hold(history: list[Line]) -> None:
+    assert ask(
+        "SELECT booked_on, amount_minor, count(*) FROM bank_line GROUP BY 1, 2 ORDER BY 1, 2"
+    ) == sorted(
+        (*key, count)
+        for key, count in Counter((line.booked_on, line.amount_minor) for line in history).items()
+    )
+    assert one("SELECT sum(amount_minor) FROM journal_line WHERE account = '512'") == sum(
+        line.amount_minor for line in history
+    )
+    everything_is_true()
+
+
+def emptied(database: URL) -> None:
+    with psycopg.connect(database.set(drivername="postgresql").render_as_string(), autocommit=True) as owner:
+        owner.execute("TRUNCATE bank_statement, bank_line, journal_entry, journal_line, fact CASCADE")
+
+
+@given(histories(), st.data())
+@settings(max_examples=25 if not DEEP else 1000)
+def test_whole_days_in_any_order_overlapping_and_repeated(database, creditor, history, data):
+    emptied(database)
+    edges = [
+        0,
+        *(n for n in range(1, len(history)) if history[n].booked_on != history[n - 1].booked_on),
+        len(history),
+    ]
+    ranges = [(a, b) for a in edges for b in edges if a < b]
+    chosen = data.draw(st.lists(st.sampled_from(ranges), max_size=6))
+    for start, end in [*chosen, *pairwise(edges), *data.draw(st.lists(st.sampled_from(ranges), max_size=2))]:
+        take(slice_of(history, start, end))
+    the_books_hold(history)
+
+
+@given(histories(), st.data())
+@settings(max_examples=25 if not DEEP else 1000)
+def test_a_history_cut_anywhere_delivered_in_order_then_again(database, creditor, history, data):
+    emptied(database)
+    cuts = data.draw(st.sets(st.integers(1, len(history)), max_size=5))
+    parts = list(pairwise(sorted({0, len(history), *cuts})))
+    for start, end in parts:
+        take(slice_of(history, start, end))
+    the_books_hold(history)
+    for start, end in data.draw(st.lists(st.sampled_from([*parts, (0, len(history))]), max_size=4)):
+        assert take(slice_of(history, start, end)).created == 0
+    the_books_hold(history)
