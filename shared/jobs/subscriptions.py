@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.outbox.facts import Handler
+from shared.payments import handlers as payments
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
-SUBSCRIPTIONS: Subscriptions = {}
+SUBSCRIPTIONS: Subscriptions = {
+    "payment_received": (payments.thank_for_payment,),
+}
 
 
 def name_of(handler: Handler) -> str:

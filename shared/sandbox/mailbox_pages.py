@@ -35,7 +35,7 @@ def make_mailbox_app(mailbox: Mailbox) -> Flask:
     """The app over one mailbox; open to whoever reaches the loopback address, as a demo's mailbox must be."""
     return make_app(
         "mailbox",
-        title="Mailbox",
+        title="Quittance",
         blueprints=[_pages(mailbox)],
         load_actor=lambda: None,
         ready=lambda: True,
