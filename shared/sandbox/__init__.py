@@ -1,1 +1,1 @@
-"""The outside world of a demo: what in real life belongs to others, played on this machine only."""
+"""The outside world in miniature, for the demo and tests: a bank that writes statements, a mailbox."""
