@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -44,8 +45,8 @@ STAFF = (
     ("administrator", "Samir Haddad"),
 )
 
-Progress = Callable[[int, int | None], None]
-Bar = Callable[[str], "contextmanager[Progress]"]
+# Opens a progress bar under a title; what it gives is called with (done, total).
+Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 
 
 @dataclass
@@ -72,7 +73,7 @@ def is_loaded() -> bool:
     return bool(codes)
 
 
-def load(bar: Callable[[str], object]) -> Story:
+def load(bar: Bar) -> Story:
     """The whole path on a fresh database. `bar` opens a progress bar with a title."""
     story = Story()
     folder = settings().data / "demo"
@@ -82,13 +83,9 @@ def load(bar: Callable[[str], object]) -> Story:
     _import_files(folder, story, bar)
     _people(story)
     _bank_days(folder, papers, story, bar)
-    announced = _announce(story)
+    _announce(story)
     _bank_answers(folder, story)
     _match(story, bar)
-    story.tell(
-        "Basket of the debtor",
-        f"{announced} paid by transfer under its RF reference",
-    )
     return story
 
 
@@ -113,14 +110,14 @@ def _creditors() -> None:
             )
 
 
-def _import_files(folder: Path, story: Story, bar: Callable[[str], object]) -> None:
+def _import_files(folder: Path, story: Story, bar: Bar) -> None:
     takers = (
         ("customers", customer_files.import_customers),
         ("invoices", invoice_files.import_invoices),
         ("payments", payment_files.import_payments),
     )
     for kind, take in takers:
-        with bar(f"Importing {kind}.csv") as moved, db.writing(SYSTEM) as session:  # type: ignore[attr-defined]
+        with bar(f"Importing {kind}.csv") as moved, db.writing(SYSTEM) as session:
             result = take(session, SYSTEM, folder / f"{kind}.csv", progress=moved).as_json()
         story.tell(f"{kind}.csv", f"{result['created']} created", **{f"{kind}_created": result["created"]})
 
@@ -134,15 +131,16 @@ def _people(story: Story) -> None:
     story.tell("People", f"{len(STAFF)} colleagues, {DEBTOR[1]} invited by mail for {len(group)} companies")
 
 
-def _bank_days(folder: Path, papers: list[history.Paper], story: Story, bar: Callable[[str], object]) -> None:
+def _bank_days(folder: Path, papers: list[history.Paper], story: Story, bar: Bar) -> None:
     days = bank_days.statements(papers, clock.today())
     path = folder / "bank.camt053.xml"
     path.write_bytes(write_camt053(days, f"VERNAISON-{clock.today():%Y%m%d}"))
-    taken = _import_statement(path, bar)
+    with bar(f"Importing {path.name}"):
+        taken = _import_statement(path)
     story.tell(path.name, f"{taken['created']} bank lines, every balance proved", bank_lines=taken["created"])
 
 
-def _import_statement(path: Path, bar: Callable[[str], object] | None = None) -> dict[str, object]:
+def _import_statement(path: Path) -> dict[str, Any]:
     with db.writing(SYSTEM) as session, path.open("rb") as source:
         return import_statement(session, SYSTEM, source, path.name).as_json()
 
@@ -160,7 +158,7 @@ def debtor() -> actors.Actor:
     return actors.debtor(row.id, row.name, tuple(row.customers))
 
 
-def _announce(story: Story) -> int:
+def _announce(story: Story) -> None:
     """Camille picks two invoices of one company, uses its credit note, and announces the transfer."""
     person = debtor()
     with db.writing(person) as session:
@@ -176,7 +174,6 @@ def _announce(story: Story) -> int:
         chosen: list[UUID] = [each.item_id for each in (*same[-2:], credit)]
         made = announcing.announce(session, person, [Choice(item) for item in chosen], clock.today())
     story.tell("Portal", f"{DEBTOR[1]} announced {len(chosen)} items as {made[0].reference}")
-    return len(chosen)
 
 
 def _bank_answers(folder: Path, story: Story) -> None:
@@ -188,8 +185,8 @@ def _bank_answers(folder: Path, story: Story) -> None:
     story.tell(path.name, f"{taken['created']} bank line: the announced transfer arrived")
 
 
-def _match(story: Story, bar: Callable[[str], object]) -> None:
-    with bar("Matching bank lines") as moved:  # type: ignore[attr-defined]
+def _match(story: Story, bar: Bar) -> None:
+    with bar("Matching bank lines") as moved:
         results = list(matching.run(SYSTEM, progress=moved))
     applied = sum(result.decision.outcome == "applied" for result in results)
     left = [result for result in results if result.decision.outcome == "unmatched"]
@@ -200,9 +197,3 @@ def _match(story: Story, bar: Callable[[str], object]) -> None:
         lines_applied=applied,
         lines_left=len(left),
     )
-
-
-@contextmanager
-def silent(title: str) -> Iterator[Progress]:
-    """A progress bar that shows nothing."""
-    yield lambda done, total=None: None
