@@ -1,0 +1,168 @@
+"""The only two doors to the database: `reading` and `writing`. Nothing else opens a transaction or commits.
+
+Who acts decides the database role: a debtor's person goes through `quittance_portal`, which sees only the rows
+of their customers (row-level security); the creditor's people and the system go through `quittance_backoffice`.
+Neither role may change or delete what the books hold. Migrations alone run as the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
+from functools import cache
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
+
+from shared.actor import Actor
+from shared.config import settings
+from shared.embedded_postgres import EmbeddedPostgres
+from shared.errors import ConfigurationError, Conflict, DomainError
+
+PORTAL_ROLE = "quittance_portal"
+BACKOFFICE_ROLE = "quittance_backoffice"
+
+# What a constraint refuses, said to a person. Slices add theirs beside their models.
+REFUSALS: dict[str, DomainError] = {}
+
+
+class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    """Tables as typed dataclasses."""
+
+
+@contextmanager
+def reading(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
+    """A READ ONLY transaction in the actor's scope; PostgreSQL itself refuses a write."""
+    with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
+        session.connection(execution_options={"postgresql_readonly": True})
+        _enter_scope(session, actor, presenting)
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
+    """One transaction, one verb: commits at the end of the block, or changes nothing at all."""
+    with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
+        try:
+            _enter_scope(session, actor, presenting)
+            yield session
+            session.flush()
+            # Deferred promises (balance of entries, audit seals) are kept or refused here, not at COMMIT,
+            # so that they are also seen inside the savepoints of tests.
+            session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+            session.commit()
+        except (DBAPIError, psycopg.Error) as error:
+            raise _refusal(error) from error
+
+
+def driver(session: Session) -> psycopg.Connection[Any]:
+    """The psycopg connection under a session, for COPY and for enqueueing in the same transaction."""
+    raw = session.connection().connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw
+
+
+def _enter_scope(session: Session, actor: Actor, presenting: str) -> None:
+    """Tell row-level security who looks: it shows only the rows of these customers, this user, this secret."""
+    session.execute(
+        text(
+            "SELECT set_config('app.customers', :customers, true), set_config('app.user', :user, true),"
+            " set_config('app.presenting', :presenting, true)"
+        ),
+        {
+            "customers": ",".join(map(str, actor.customers)),
+            "user": str(actor.id or ""),
+            "presenting": presenting,
+        },
+    )
+
+
+def _role_of(actor: Actor) -> str:
+    return PORTAL_ROLE if actor.kind in ("debtor", "visitor") else BACKOFFICE_ROLE
+
+
+def _refusal(error: DBAPIError | psycopg.Error) -> Exception:
+    """What the database refused, as the sentence its constraint stands for; else the error itself."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+        return Conflict()
+    if isinstance(cause, psycopg.IntegrityError):
+        return copy(REFUSALS.get(cause.diag.constraint_name or "", error))
+    return error
+
+
+# -- where the database is -----------------------------------------------------------------------------------
+
+_embedded: EmbeddedPostgres | None = None
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Hold the database open for a process: the server of `DATABASE_URL`, else the embedded one."""
+    global _embedded
+    if settings().database_url:
+        yield
+        return
+    with EmbeddedPostgres(settings().data / "postgres") as server:
+        _embedded = server
+        try:
+            _create_database(server)
+            yield
+        finally:
+            close()
+            _embedded = None
+
+
+def close() -> None:
+    """Drop all connections, before the server stops or a process forks."""
+    if _engine.cache_info().currsize:
+        for role in (PORTAL_ROLE, BACKOFFICE_ROLE):
+            _engine(role).dispose()
+    _engine.cache_clear()
+
+
+def owner_url() -> URL:
+    """The role that owns the tables: for migrations and maintenance only."""
+    if configured := settings().database_url:
+        return make_url(configured).set(drivername="postgresql+psycopg")
+    if _embedded is None:
+        raise ConfigurationError("The database is not open: commands open it with `db.available()`.")
+    return _embedded.url()
+
+
+def role_url(role: str) -> URL:
+    """Where a role connects: its own login if one is configured, else the owner's, stepping down at once."""
+    own = settings().portal_database_url if role == PORTAL_ROLE else settings().backoffice_database_url
+    if own:
+        return make_url(own).set(drivername="postgresql+psycopg")
+    if settings().database_url:
+        return owner_url().update_query_dict({"options": f"-c role={role}"})
+    return owner_url().set(username=role)
+
+
+@cache
+def _engine(role: str) -> Engine:
+    return create_engine(
+        role_url(role),
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": 3},
+    )
+
+
+def _create_database(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(
+        server.url("postgres").set(drivername="postgresql").render_as_string(), autocommit=True
+    ) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'quittance'").fetchone()
+        if not found:
+            # Another process of this installation may be faster.
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute("CREATE DATABASE quittance")

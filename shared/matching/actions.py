@@ -1,0 +1,262 @@
+"""Verbs of matching: apply decisions, assign by hand, undo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
+
+from shared import clock
+from shared.actor import Actor, Permission
+from shared.audit.actions import record
+from shared.db import driver
+from shared.errors import Conflict, DomainError, NotFound
+from shared.i18n import N_
+from shared.ids import new_id
+from shared.ledger import actions as ledger
+from shared.ledger.rules import UNASSIGNED, pair_up
+from shared.matching.models import Match
+from shared.matching.rules import APPLIED, VERSION, Allocated, BankLine, Decision, Item
+from shared.outbox.actions import record_fact
+from shared.payments.models import ExpectedPayment
+from shared.payments.receipts import NewReceipt, receive, take_back
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Assign `amount_minor` of a line to an item (signed as the item)."""
+
+    item_id: UUID
+    amount_minor: int
+
+
+class AmountsDiffer(DomainError):
+    code = "amounts_differ"
+    sentence = "The amounts you assigned are more than the line has left."
+
+
+def write_decisions(
+    session: Session, decided: Sequence[tuple[BankLine, Decision]], decided_by: str
+) -> dict[UUID, UUID]:
+    """Store decisions, one row each, and give the match id of each line. One statement."""
+    if not decided:
+        return {}
+    ids = {line.id: new_id() for line, _ in decided}
+    rows = [
+        (
+            ids[line.id],
+            line.id,
+            d.outcome,
+            d.rule,
+            d.confidence,
+            d.why,
+            text_of(d.params),
+            text_of(
+                [*d.evidence, *({"item": a.item.number, "minor": a.amount_minor} for a in d.allocations)]
+            ),
+        )
+        for line, d in decided
+    ]
+    driver(session).execute(
+        "INSERT INTO match (id, bank_line_id, outcome, rule, version, confidence, why, why_params, evidence,"
+        " decided_by, decided_at)"
+        " SELECT id, line, outcome, rule, %s, confidence, why, params::jsonb, evidence::jsonb, %s, %s"
+        " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[],"
+        " %s::text[]) AS d (id, line, outcome, rule, confidence, why, params, evidence)",
+        [VERSION, decided_by, clock.now(), *(list(column) for column in zip(*rows, strict=True))],
+    )
+    return ids
+
+
+def apply(
+    session: Session, decided: Sequence[tuple[BankLine, Decision]], match_ids: dict[UUID, UUID]
+) -> None:
+    """Book certain decisions: receipts per customer, allocations, expected payments closed, facts for the mails."""
+    applied = [(line, decision) for line, decision in decided if decision.outcome == APPLIED]
+    receipts = [
+        receipt
+        for line, decision in applied
+        for receipt in _receipts(line, decision.allocations, match_ids[line.id], decision.rule)
+    ]
+    receive(session, receipts)
+    arrived = [d.expected_payment_id for _, d in applied if d.expected_payment_id]
+    if arrived:
+        session.execute(
+            update(ExpectedPayment)
+            .where(ExpectedPayment.id.in_(arrived), ExpectedPayment.cancelled_at.is_(None))
+            .values(received_at=clock.now())
+        )
+    for receipt in receipts:
+        _announce_receipt(session, receipt)
+
+
+def assign(
+    session: Session, actor: Actor, line_id: UUID, parts: Sequence[Part], on_account: UUID | None = None
+) -> UUID:
+    """Assign a line by hand over items of any customers of its creditor; gives the match.
+
+    `on_account`: the customer who keeps the rest as credit. Without it the rest stays on the line, to be assigned
+    later. What a person assigned is never changed by the engine.
+    """
+    actor.must(Permission.RECONCILE)
+    line = _line_to_assign(session, line_id)
+    items = _items(session, line, [part.item_id for part in parts])
+    allocated = [Allocated(items[part.item_id], part.amount_minor) for part in parts if part.amount_minor]
+    rest = line.amount_minor - sum(part.amount_minor for part in allocated)
+    if rest < 0:
+        raise AmountsDiffer
+    if not allocated and on_account is None:
+        raise DomainError("Choose what this line pays: items, or the customer who keeps it on account.")
+    why = N_("Assigned by %(name)s.")
+    decision = Decision(
+        APPLIED, "by hand", why, {"name": actor.name}, 1.0, tuple(allocated), evidence=("a person",)
+    )
+    match_id = write_decisions(session, [(line, decision)], actor.name)[line.id]
+    receipts = _receipts(line, allocated, match_id, "by hand", (on_account, rest) if on_account else None)
+    receive(session, receipts)
+    for receipt in receipts:
+        _announce_receipt(session, receipt)
+    told = [{"item": part.item.number, "minor": part.amount_minor} for part in allocated]
+    record(session, actor, "assign_bank_line", "bank_line", line.id, parts=told, rest_minor=rest)
+    return match_id
+
+
+def undo(session: Session, actor: Actor, match_id: UUID, reason: str) -> None:
+    """Undo a match: the line is free again, its items are open again, and nobody proposes the same by itself."""
+    actor.must(Permission.RECONCILE)
+    match = session.get(Match, match_id)
+    if match is None:
+        raise NotFound
+    if match.outcome != APPLIED:
+        raise Conflict("Only what was assigned can be undone.")
+    receipts = session.scalars(
+        text("SELECT id FROM receipt WHERE match_id = :match AND undoes_id IS NULL ORDER BY id"),
+        {"match": match_id},
+    ).all()
+    take_back(session, receipts, reason=reason)
+    session.add(
+        Match(
+            id=new_id(),
+            bank_line_id=match.bank_line_id,
+            outcome="undone",
+            rule=match.rule,
+            version=match.version,
+            confidence=match.confidence,
+            why=N_("Undone by %(name)s: %(reason)s"),
+            why_params={"name": actor.name, "reason": reason},
+            evidence=[],
+            decided_by=actor.name,
+            decided_at=clock.now(),
+            undoes_id=match.id,
+        )
+    )
+    session.flush()
+    record(session, actor, "undo_match", "bank_line", match.bank_line_id, reason=reason, match_id=match_id)
+
+
+def text_of(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _receipts(
+    line: BankLine,
+    allocated: Sequence[Allocated],
+    match_id: UUID,
+    reason: str,
+    on_account: tuple[UUID, int] | None = None,
+) -> list[NewReceipt]:
+    """One receipt per customer: the payer is a fact of the line, the debtor a fact of each allocation."""
+    by_customer: dict[UUID, list[Allocated]] = {}
+    for part in allocated:
+        by_customer.setdefault(part.item.customer_id, []).append(part)
+    extra = dict([on_account]) if on_account and on_account[1] else {}
+    receipts = []
+    for customer_id in sorted({*by_customer, *extra}):
+        parts = by_customer.get(customer_id, [])
+        minor = sum(part.amount_minor for part in parts)
+        if minor + extra.get(customer_id, 0) <= 0:
+            raise DomainError(
+                "The credits of one customer exceed what it pays: settle them on the customer's page."
+            )
+        receipt_id = new_id()
+        owed = [(part.item.id, part.amount_minor) for part in parts if part.amount_minor > 0]
+        credits_used = [(part.item.id, -part.amount_minor) for part in parts if part.amount_minor < 0]
+        pairs = pair_up([*credits_used, (receipt_id, minor)], owed)
+        receipts.append(
+            NewReceipt(
+                id=receipt_id,
+                creditor_id=line.creditor_id,
+                customer_id=customer_id,
+                currency=line.currency,
+                amount_minor=minor + extra.get(customer_id, 0),
+                received_on=line.booked_on,
+                method="transfer",
+                against=UNASSIGNED,
+                reason=reason,
+                label=line.party_name or "",
+                bank_line_id=line.id,
+                match_id=match_id,
+                payer_name=line.party_name,
+                payer_iban=line.party_iban,
+                pays=[(debit, used) for credit, debit, used in pairs if credit == receipt_id],
+                uses=[pair for pair in pairs if pair[0] != receipt_id],
+            )
+        )
+    return receipts
+
+
+def _announce_receipt(session: Session, receipt: NewReceipt) -> None:
+    record_fact(
+        session,
+        "payment_received",
+        receipt.id,
+        customer_id=receipt.customer_id,
+        creditor_id=receipt.creditor_id,
+        amount_minor=receipt.amount_minor,
+        currency=receipt.currency,
+    )
+
+
+_LINE = text("""
+    SELECT id, creditor_id, open_minor, currency, booked_on, party_name, party_iban FROM bank_line
+    WHERE id = :id""")
+
+
+def _line_to_assign(session: Session, line_id: UUID) -> BankLine:
+    row = session.execute(_LINE, {"id": line_id}).first()
+    if row is None:
+        raise NotFound
+    if row.open_minor == 0:
+        raise Conflict("Nothing is left of this line to assign.")
+    return BankLine(
+        row.id,
+        row.creditor_id,
+        row.open_minor,
+        row.currency,
+        row.booked_on,
+        party_name=row.party_name,
+        party_iban=row.party_iban,
+    )
+
+
+_ITEMS = text("""
+    SELECT i.id, i.customer_id, c.ref, i.number, i.number_key, i.open_minor
+    FROM open_item i JOIN customer c ON c.id = i.customer_id
+    WHERE i.id = ANY (:ids) AND i.creditor_id = :creditor AND i.currency = :currency""")
+
+
+def _items(session: Session, line: BankLine, ids: Sequence[UUID]) -> dict[UUID, Item]:
+    rows = session.execute(
+        _ITEMS, {"ids": list(ids), "creditor": line.creditor_id, "currency": line.currency}
+    ).all()
+    if len(rows) != len(set(ids)):
+        raise NotFound
+    ledger.lock_customers(session, {row.customer_id for row in rows})
+    return {
+        row.id: Item(row.id, row.customer_id, row.ref, row.number, row.number_key, row.open_minor)
+        for row in rows
+    }

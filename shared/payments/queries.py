@@ -1,0 +1,82 @@
+"""Reads of payments, each in the scope of who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session, selectinload
+
+from shared.actor import Actor
+from shared.errors import NotFound
+from shared.payments.models import ExpectedPayment
+from shared.payments.rules import Payable, Payee
+
+# What waits of announced transfers, per item. Signed as the item.
+ANNOUNCED = """
+    SELECT p.item_id, sum(p.amount_minor) AS minor
+    FROM expected_payment_item p JOIN expected_payment e ON e.id = p.expected_payment_id
+    WHERE e.cancelled_at IS NULL AND e.received_at IS NULL AND p.customer_id = ANY (:customers)
+    GROUP BY p.item_id"""
+
+# An item without a payee of its own is paid to the account its creditor receives on in that currency. An account
+# nobody confirmed is no payee: row-level security hides it from the portal, the condition from everybody else.
+_PAYABLES = text(f"""
+    SELECT i.id, i.customer_id, i.creditor_id, i.number, i.currency, i.due_on,
+           i.open_minor - coalesce(a.minor, 0) AS free_minor,
+           b.id AS account_id, b.holder_name, b.iban, b.bic
+    FROM open_item i
+    LEFT JOIN ({ANNOUNCED}) a ON a.item_id = i.id
+    LEFT JOIN bank_account b ON b.confirmed_at IS NOT NULL AND b.creditor_id = i.creditor_id
+         AND CASE WHEN i.payee_account_id IS NULL THEN b.receives AND b.currency = i.currency
+                  ELSE b.id = i.payee_account_id END
+    WHERE i.customer_id = ANY (:customers) AND i.open_minor <> 0
+      AND i.open_minor <> coalesce(a.minor, 0)
+    ORDER BY i.due_on, i.number, i.id""")
+
+
+def payables(session: Session, actor: Actor) -> list[Payable]:
+    """All the actor could put into a basket, oldest due first; what is announced already is left out."""
+    rows = session.execute(_PAYABLES, {"customers": list(actor.customers)})
+    return [
+        Payable(
+            item_id=r.id,
+            customer_id=r.customer_id,
+            creditor_id=r.creditor_id,
+            number=r.number,
+            currency=r.currency,
+            free_minor=int(r.free_minor),
+            due_on=r.due_on,
+            payee=Payee(r.account_id, r.holder_name, r.iban, r.bic) if r.account_id else None,
+        )
+        for r in rows
+    ]
+
+
+def expected_payment(session: Session, actor: Actor, payment_id: UUID) -> ExpectedPayment:
+    """One announced payment of the debtor's; somebody else's is not found."""
+    found = session.scalar(
+        select(ExpectedPayment)
+        .where(ExpectedPayment.id == payment_id, ExpectedPayment.customer_id.in_(actor.customers))
+        .options(selectinload(ExpectedPayment.items))
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def waiting_payments(session: Session, customer_ids: Iterable[UUID]) -> list[ExpectedPayment]:
+    """Announced and neither arrived nor cancelled, latest first."""
+    return list(
+        session.scalars(
+            select(ExpectedPayment)
+            .where(
+                ExpectedPayment.customer_id.in_(list(customer_ids)),
+                ExpectedPayment.cancelled_at.is_(None),
+                ExpectedPayment.received_at.is_(None),
+            )
+            .options(selectinload(ExpectedPayment.items))
+            .order_by(ExpectedPayment.announced_at.desc(), ExpectedPayment.id)
+        )
+    )
