@@ -21,7 +21,7 @@ from shared.creditors.models import Creditor
 from shared.customers.models import Customer
 from shared.demo import bank_days, company, history
 from shared.demo.papers import with_documents
-from shared.errors import DomainError
+from shared.errors import ConfigurationError
 from shared.identity.debtors import invite_debtor
 from shared.identity.staff import add_staff_user
 from shared.importing import customers as customer_files
@@ -67,7 +67,7 @@ def is_loaded() -> bool:
         codes = set(session.scalars(select(Creditor.code)))
     wanted = {entity.code for entity in company.ENTITIES}
     if codes - wanted:
-        raise DomainError(
+        raise ConfigurationError(
             "This folder holds your own books. Show the demo in another: QUITTANCE_DATA=./var-demo ./dev demo"
         )
     return bool(codes)

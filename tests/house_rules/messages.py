@@ -6,11 +6,12 @@ from pathlib import Path
 
 from jinja2.ext import babel_extract
 
-from tests.house_rules.files import ROOT, files, named
+from tests.house_rules.files import files, named
 
 MARKS = {"N_", "_", "gettext", "ngettext", "notice"}
 # Read by whoever operates the server, on the command line, which speaks English.
 NOT_FOR_SCREENS = {"ConfigurationError"}
+COMMAND_LINE = "cli"
 
 
 def all_messages() -> dict[str, str]:
@@ -19,8 +20,8 @@ def all_messages() -> dict[str, str]:
     trees = {path: ast.parse(path.read_text("utf-8")) for path in files(".py")}
     refusals = refusal_names(trees.values())
     for path, tree in trees.items():
-        if path.is_relative_to(ROOT / "shared" / "cli") or path.is_relative_to(ROOT / "shared" / "demo"):
-            continue  # the command line speaks English
+        if COMMAND_LINE in path.parts:
+            continue
         for line, message in _in_python(tree, refusals):
             found.setdefault(message, f"{named(path)}:{line}")
     for path in files(".html", ".txt"):
@@ -30,10 +31,11 @@ def all_messages() -> dict[str, str]:
     return found
 
 
-def all_constants() -> set[str]:
-    """Every text in Python: a sentence may be chosen first and told later."""
-    trees = (ast.parse(path.read_text("utf-8")) for path in files(".py"))
-    return {text for tree in trees for node in ast.walk(tree) if (text := _text(node)) is not None}
+def every_text() -> set[str]:
+    """All texts of the code and all messages of the templates: what a translation may be of."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in files(".py")]
+    texts = {text for tree in trees for node in ast.walk(tree) if (text := _text(node)) is not None}
+    return texts | set(all_messages())
 
 
 def refusal_names(trees) -> set[str]:
