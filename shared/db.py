@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import cache
 from typing import Any
 
 import psycopg
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
 
 from shared.actor import Actor
@@ -56,12 +57,8 @@ def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
             # so that they are also seen inside the savepoints of tests.
             session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
             session.commit()
-        except IntegrityError as error:
+        except (DBAPIError, psycopg.Error) as error:
             raise _refusal(error) from error
-        except OperationalError as error:
-            if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
-                raise Conflict from error
-            raise
 
 
 def driver(session: Session) -> psycopg.Connection[Any]:
@@ -93,9 +90,14 @@ def _role_of(actor: Actor) -> str:
     return PORTAL_ROLE if actor.kind in ("debtor", "visitor") else BACKOFFICE_ROLE
 
 
-def _refusal(error: IntegrityError) -> Exception:
-    constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-    return REFUSALS.get(constraint or "", error)
+def _refusal(error: DBAPIError | psycopg.Error) -> Exception:
+    """What the database refused, as the sentence its constraint stands for; else the error itself."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+        return Conflict()
+    if isinstance(cause, psycopg.IntegrityError):
+        return copy(REFUSALS.get(cause.diag.constraint_name or "", error))
+    return error
 
 
 # -- where the database is -----------------------------------------------------------------------------------

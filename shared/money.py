@@ -29,6 +29,7 @@ MAX_MINOR = 10**15
 _BLANKS = dict.fromkeys(map(ord, " \u00a0\u202f\u2009\u2007\t'’"), None)
 _MINUSES = dict.fromkeys(map(ord, "\u2212\u2012\u2013\ufe63\uff0d"), "-")
 _SHAPE = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?")
+_PLAIN = re.compile(r"(-?[0-9]{1,13})[.,]([0-9]{2})")  # nearly all amounts of nearly all files
 _XML_DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?<=[0-9.])(?<!^\.)", re.ASCII)
 
 
@@ -144,6 +145,8 @@ def parse_minor(text: str, currency: str) -> int:
     Traceback (most recent call last):
     shared.money.UnreadableAmount: “1.234” is not an amount: a number such as 1234.56 or 1 234,56 was expected.
     """
+    if (plain := _PLAIN.fullmatch(text)) and currency in _TWO_DIGITS:
+        return int(plain[1] + plain[2])
     cleaned = text.translate(_MINUSES).translate(_BLANKS)
     negative = False
     if cleaned.startswith("(") and cleaned.endswith(")"):

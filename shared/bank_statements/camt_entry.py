@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -23,6 +24,9 @@ Element = Any  # lxml brings no types
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NONREF"})
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:$|[T+Z-])")
 _SIGNS = {"CRDT": 1, "DBIT": -1}
+_CODE_LEAVES = ("{*}Cd", "{*}SubFmlyCd")
+# An amount stands in an entry two or three times; reading it once is enough.
+_minor = lru_cache(maxsize=1024)(parse_xml_minor)
 
 
 class LocalNames(dict[str, str]):
@@ -74,7 +78,7 @@ class Values:
         if currency is None:
             raise self.missing(amount, f"{column}/@Ccy")
         try:
-            minor = parse_xml_minor(amount.text or "", currency)
+            minor = _minor(amount.text or "", currency)
         except DomainError as error:
             raise self.refuse(amount, column, error.sentence, **error.params) from None
         if minor < 0:
@@ -95,7 +99,7 @@ class Values:
         """The day of a `Dt` or `DtTm`, on the bank's own calendar: a time zone does not move it."""
         if choice is None:
             return None
-        told = next((child.text for child in choice), None) or ""
+        told = (choice[0].text or "") if len(choice) else ""
         found = self._days.get(told)
         if found is None:
             shape = _DAY.match(told.strip())
@@ -306,13 +310,15 @@ class EntryReader:
     def _transaction_code(self, code: Element) -> str | None:
         """The transaction code in one text: `PMNT-RCDT-ESCT`, a bank's own code after a blank."""
         names = self._values.names
-        parts = {names[child.tag]: child for child in code}
         told = []
-        if "Domn" in parts:
-            leaves = [leaf.text for leaf in parts["Domn"].iter() if names[leaf.tag] in ("Cd", "SubFmlyCd")]
-            told.append("-".join([leaf.strip() for leaf in leaves if leaf]))
-        if "Prtry" in parts:
-            told.append(self._values.inner(parts["Prtry"], "Cd") or "")
+        for child in code:
+            match names[child.tag]:
+                case "Domn":
+                    told.append(
+                        "-".join([leaf.text.strip() for leaf in child.iter(*_CODE_LEAVES) if leaf.text])
+                    )
+                case "Prtry":
+                    told.append(self._values.inner(child, "Cd") or "")
         return " ".join([each for each in told if each]) or None
 
 

@@ -96,7 +96,7 @@ def _answer(status: int, sentence: str) -> Response:
     shown = {
         "title": gettext(_TITLES.get(status, _TITLES[400])),
         "sentence": sentence,
-        "status": status,
+        "code": status,
         "reference": access_log.request_id() if status >= 500 else None,
     }
     if wants_fragment():

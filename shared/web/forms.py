@@ -70,6 +70,10 @@ class AmountField(StringField):  # type: ignore[misc]
             except DomainError as error:
                 raise ValueError(told(error)) from None
 
+    def pre_validate(self, _form: FlaskForm) -> None:
+        if self.process_errors:  # “12,3,4” is told to be no amount, not to be missing
+            raise StopValidation
+
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
