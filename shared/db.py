@@ -149,6 +149,13 @@ def role_url(role: str) -> URL:
     return owner_url().set(username=role)
 
 
+def conninfo(role: str) -> str:
+    """The same for libpq, for the few who need a connection of their own: the queue, and who listens."""
+    url = role_url(role)
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    return psycopg.conninfo.make_conninfo(**{k: v for k, v in arguments.items() if k != "context"})
+
+
 @cache
 def _engine(role: str) -> Engine:
     return create_engine(
@@ -157,6 +164,7 @@ def _engine(role: str) -> Engine:
         max_overflow=10,
         pool_pre_ping=True,
         connect_args={"prepare_threshold": 3},
+        hide_parameters=True,  # a failed statement is logged; what it carried may be a secret or a person's
     )
 
 
