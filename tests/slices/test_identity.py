@@ -20,8 +20,9 @@ from shared import actor, clock, config, db
 from shared.actor import DOORKEEPER, ROLES, SYSTEM, VISITOR, Permission
 from shared.config import settings
 from shared.errors import ConfigurationError, DomainError, NotAllowed, NotFound
-from shared.identity import links, secret, sessions, staff, web
-from shared.identity.debtors import invite_debtor, send_sign_in_link, withdraw_access
+from shared.identity import actions, links, secret, sessions, staff_sign_in, web
+from shared.identity.actions import invite_debtor, withdraw_access
+from shared.identity.debtor_sign_in import send_sign_in_link
 from shared.identity.limits import Windows
 from shared.identity.rules import accepted_step, email_of
 from shared.web import app as web_app
@@ -94,13 +95,13 @@ def test_who_may_invite_and_who_may_add_staff(role):
 
     invited = tried(lambda s: invite_debtor(s, person, "lea@client.fr", "Léa", [customer]))
     assert invited == person.may(Permission.INVITE_DEBTORS)
-    assert tried(lambda s: staff.add_staff_user(s, person, "n@c.fr", "N", "sales")) == (
+    assert tried(lambda s: actions.add_staff_user(s, person, "n@c.fr", "N", "sales")) == (
         role == "administrator"
     )
     if role != "administrator":
         a_staff_link("n@c.fr")
-    assert tried(lambda s: staff.reset_second_factor(s, person, "n@c.fr")) == (role == "administrator")
-    assert tried(lambda s: staff.deactivate_staff_user(s, person, "n@c.fr")) == (role == "administrator")
+    assert tried(lambda s: actions.reset_second_factor(s, person, "n@c.fr")) == (role == "administrator")
+    assert tried(lambda s: actions.deactivate_staff_user(s, person, "n@c.fr")) == (role == "administrator")
     an_invitation("lea@client.fr", customer)
     assert tried(lambda s: withdraw_access(s, person, "lea@client.fr")) == invited
 
@@ -113,7 +114,7 @@ def test_a_debtor_and_a_visitor_may_do_none_of_it():
             for verb in (
                 lambda: invite_debtor(session, person, "x@y.fr", "X", [customer]),  # noqa: B023
                 lambda: send_sign_in_link(session, person, "x@y.fr", "fr", "/", once="1"),  # noqa: B023
-                lambda: staff.add_staff_user(session, person, "x@y.fr", "X", "sales"),  # noqa: B023
+                lambda: actions.add_staff_user(session, person, "x@y.fr", "X", "sales"),  # noqa: B023
             ):
                 with pytest.raises(NotAllowed):
                     verb()
@@ -127,7 +128,7 @@ def test_a_staff_link_replaces_the_one_before_and_an_unknown_role_is_named():
             links.look_at(session, "backoffice", old.rsplit("/", 1)[1])
         assert links.look_at(session, "backoffice", new.rsplit("/", 1)[1]).purpose == "set_password"
         with pytest.raises(DomainError, match="“boss”; expected one of administrator, board"):
-            staff.add_staff_user(session, SYSTEM, "x@y.fr", "X", "boss")
+            actions.add_staff_user(session, SYSTEM, "x@y.fr", "X", "boss")
     assert scalar("SELECT role FROM staff_user") == "board"
 
 
@@ -145,7 +146,7 @@ def test_a_request_that_is_handled_twice_mails_once():
 def test_a_session_of_one_app_is_none_of_the_other():
     link = a_staff_link("nadia@creancier.fr").rsplit("/", 1)[1]
     with db.writing(DOORKEEPER) as session:
-        cookie = staff.set_password(session, link, "quatre mots sans rapport")
+        cookie = staff_sign_in.set_password(session, link, "quatre mots sans rapport")
     for audience, found in (("backoffice", True), ("portal", False)):
         with db.reading(web._STRANGER[audience], presenting=secret.hash_of(cookie)) as session:
             assert (sessions.find(session, audience, cookie) is not None) is found
