@@ -12,12 +12,15 @@ from flask import Blueprint, Flask, Response, make_response
 from flask.typing import ResponseReturnValue
 
 from shared.errors import NotFound
+from shared.i18n import N_
 from shared.ids import parse_id
+from shared.sandbox import bank_pages
 from shared.sandbox.mailbox_store import Mail, Mailbox
 from shared.web.access import public
 from shared.web.app import make_app
 from shared.web.headers import CONTENT_SECURITY_POLICY
 from shared.web.render import render
+from shared.web.shell import NavItem
 
 _FRAME_POLICY = "; ".join(
     (
@@ -36,7 +39,11 @@ def make_mailbox_app(mailbox: Mailbox) -> Flask:
     return make_app(
         "mailbox",
         title="Quittance",
-        blueprints=[_pages(mailbox)],
+        blueprints=[_pages(mailbox), bank_pages.blueprint],
+        nav=[
+            NavItem(N_("Mailbox"), "mailbox.index", "mail"),
+            NavItem(N_("Bank"), "bank.index", "bank"),
+        ],
         load_actor=lambda: None,
         ready=lambda: True,
         login="mailbox.index",
