@@ -61,7 +61,7 @@ ROLES: dict[str, frozenset[Permission]] = {
 class Actor:
     """One who acts. `customers` is the scope of a debtor's person; the creditor's people see all customers."""
 
-    kind: str  # "debtor" | "staff" | "system"
+    kind: str  # "debtor" | "staff" | "system" | "visitor"
     id: UUID | None
     name: str
     permissions: frozenset[Permission]
@@ -78,6 +78,11 @@ class Actor:
 
 # The command line, the worker and the schedule: whoever may start them may do anything.
 SYSTEM = Actor("system", None, "Quittance", frozenset(Permission))
+
+# Somebody at the portal's door, and the back office's doorkeeper who looks up whom a password or a cookie belongs
+# to. Neither may do anything: they only decide which of the two database roles a sign-in goes through.
+VISITOR = Actor("visitor", None, "visitor", frozenset())
+DOORKEEPER = Actor("system", None, "doorkeeper", frozenset())
 
 
 def staff(user_id: UUID, name: str, role: str) -> Actor:

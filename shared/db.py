@@ -44,7 +44,7 @@ def reading(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
     """A READ ONLY transaction in the actor's scope; PostgreSQL itself refuses a write."""
     with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
         session.connection(execution_options={"postgresql_readonly": True})
-        _enter_scope(session, actor, presenting)
+        enter_scope(session, actor, presenting)
         yield session
         session.rollback()
 
@@ -54,7 +54,7 @@ def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
     """One transaction, one verb: commits at the end of the block, or changes nothing at all."""
     with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
         try:
-            _enter_scope(session, actor, presenting)
+            enter_scope(session, actor, presenting)
             yield session
             session.flush()
             # Deferred promises (balance of entries, audit seals) are kept or refused here, not at COMMIT,
@@ -72,8 +72,11 @@ def driver(session: Session) -> psycopg.Connection[Any]:
     return raw
 
 
-def _enter_scope(session: Session, actor: Actor, presenting: str) -> None:
-    """Tell row-level security who looks: it shows only the rows of these customers, this user, this secret."""
+def enter_scope(session: Session, actor: Actor, presenting: str) -> None:
+    """Tell row-level security who looks: it shows only the rows of these customers, this user, this secret.
+
+    The doors call it; a sign-in calls it once more, when the stranger has become somebody.
+    """
     session.execute(
         text(
             "SELECT set_config('app.customers', :customers, true), set_config('app.user', :user, true),"

@@ -101,6 +101,13 @@ CREATE INDEX ON match (bank_line_id, decided_at);
 
 CALL guard_by_customer('expected_payment');
 CALL guard_by_customer('expected_payment_item');
+-- Foreign keys look past row-level security: without this, knowing an id would be enough to add a part to a
+-- stranger's announcement. The sub-queries obey the policies of the tables they ask.
+ALTER POLICY portal ON expected_payment_item WITH CHECK (
+    customer_id = ANY ((SELECT scope_customers())::uuid[])
+    AND EXISTS (SELECT FROM expected_payment p WHERE p.id = expected_payment_id)
+    AND EXISTS (SELECT FROM open_item i
+                WHERE i.id = item_id AND i.customer_id = expected_payment_item.customer_id));
 CALL guard_by_customer('receipt');
 GRANT SELECT, INSERT ON expected_payment, expected_payment_item TO quittance_portal;
 GRANT UPDATE (cancelled_at) ON expected_payment TO quittance_portal;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.identity import handlers as identity
 from shared.outbox.facts import Handler
 from shared.payments import handlers as payments
 
@@ -11,6 +12,7 @@ Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
     "payment_received": (payments.thank_for_payment,),
+    "sign_in_link_requested": (identity.send_requested_link,),
 }
 
 
