@@ -90,7 +90,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure against the named limit, with the physical reference in the same run. Example: quittance bench camt-import"""
-    from shared.bench import BENCHES
+    from shared.bench.catalogue import BENCHES
 
     if name is None:
         table(
