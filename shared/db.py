@@ -157,7 +157,7 @@ def conninfo(role: str) -> str:
     """The same for libpq, for the few who need a connection of their own: the queue, and who listens."""
     url = role_url(role)
     _, arguments = url.get_dialect()().create_connect_args(url)
-    return psycopg.conninfo.make_conninfo(**{k: v for k, v in arguments.items() if k != "context"})
+    return psycopg.conninfo.make_conninfo(**arguments)
 
 
 @cache

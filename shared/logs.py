@@ -29,14 +29,23 @@ def configure(level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
+    ours = _Stderr()
+    ours.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_CHAIN,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers()],
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    root = logging.getLogger()
+    root.handlers = [*(each for each in root.handlers if not isinstance(each, _Stderr)), ours]
+    root.setLevel(level)
+
+
+class _Stderr(logging.Handler):
+    """Writes to the stderr of the moment, which may be replaced while the process lives."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
 
 
 def without_secrets(_logger: Any, _name: str, event: EventDict) -> EventDict:

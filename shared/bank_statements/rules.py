@@ -1,12 +1,15 @@
-"""Pure rules: what of an entry becomes which part of a bank line, so that people and matching find it again."""
+"""Pure rules: what of an entry becomes which part of a bank line, so that people and matching find it again; and
+which statements cannot share a line."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from stdnum import iso11649
 
-from shared.bank_statements.reading import Detail, Entry, Party
+from shared.bank_statements.reading import Detail, Entry, Party, StatementEnd
 
 
 def creditor_reference(references: tuple[str, ...]) -> str | None:
@@ -43,6 +46,46 @@ def kept_details(entry: Entry) -> dict[str, Any] | None:
         kept["unexplained_minor"] = entry.unexplained_minor
     kept.update(_rare(entry.party))
     return kept or None
+
+
+class Balances(NamedTuple):
+    """A statement that adds up."""
+
+    statement_id: UUID
+    opening_minor: int
+    closing_minor: int
+
+
+def without_overlap(end: StatementEnd, others: Sequence[Balances], shared: Mapping[UUID, int]) -> list[UUID]:
+    """Those of `others` that end where the statement begins or begin where it ends, directly or through further ones:
+    where one closes the next one opens, so they share no line, however alike their lines are. O(others²), of one day.
+
+    `shared`: the sum of the lines that look the same, by statement. Were they really the same, they would lie between
+    the opening balance of the one and the closing balance of the other; if they make that difference, nothing is
+    proved.
+
+    >>> one, two, three = (Balances(UUID(int=n), 10 * n, 10 * n + 10) for n in (1, 2, 3))
+    >>> end = StatementEnd("S", 40, 50, None, None, 1, 0, 10, 0, True)
+    >>> [each.int for each in without_overlap(end, [one, three, two], {})]
+    [3, 2, 1]
+    >>> without_overlap(end, [one, two], {})
+    []
+    """
+    opening, closing = end.opening_minor, end.closing_minor
+    assert opening is not None and closing is not None, "only for a statement whose balances add up"
+    proved: list[UUID] = []
+    begins, ends = {opening}, {closing}
+    waiting = [each for each in others if each.opening_minor != each.closing_minor]
+    while found := next((w for w in waiting if w.closing_minor in begins or w.opening_minor in ends), None):
+        waiting.remove(found)
+        if shared.get(found.statement_id) in (found.closing_minor - opening, closing - found.opening_minor):
+            continue
+        proved.append(found.statement_id)
+        if found.closing_minor in begins:
+            begins.add(found.opening_minor)
+        else:
+            ends.add(found.closing_minor)
+    return proved
 
 
 def _transaction(detail: Detail) -> dict[str, Any]:

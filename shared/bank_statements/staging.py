@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
 
 from shared.bank_statements.reading import Entry, Occurrences, StatementEnd, identity
-from shared.bank_statements.rules import creditor_reference, kept_details, remittance
+from shared.bank_statements.rules import (
+    Balances,
+    creditor_reference,
+    kept_details,
+    remittance,
+    without_overlap,
+)
 from shared.ids import new_ids
 
 _COLUMNS = (
@@ -26,17 +32,24 @@ _CREATE = f"""
     ALTER TABLE staged_line ALTER occurrence TYPE integer"""
 _COPY = f"COPY staged_line ({_COLUMNS}) FROM STDIN"
 
-# Which of the staged lines another statement brought before, and which statement that was.
+# Which of the staged lines other statements brought before.
 _KNOWN = """
-    SELECT s.id, s.reference, s.file_name, s.opening_minor, s.closing_minor, s.balance_ok,
-           count(*), sum(g.amount_minor)
+    SELECT s.id, s.reference, s.file_name, count(*), sum(g.amount_minor)
     FROM staged_line g
     JOIN bank_line l ON (l.bank_account_id, l.identity, l.occurrence) = (%s, g.identity, g.occurrence)
     JOIN bank_statement s ON s.id = l.statement_id
     GROUP BY s.id ORDER BY s.imported_at, s.id"""
+# Statements with lines of the same days that add up and brought all of their lines themselves.
+_SAME_DAYS = """
+    SELECT s.id, s.opening_minor, s.closing_minor
+    FROM bank_statement s JOIN bank_line l ON l.statement_id = s.id
+    WHERE s.bank_account_id = %s AND s.balance_ok AND s.closing_on >= (SELECT min(booked_on) FROM staged_line)
+    GROUP BY s.id
+    HAVING count(*) = s.entries AND min(l.booked_on) <= (SELECT max(booked_on) FROM staged_line)
+    ORDER BY s.imported_at, s.id"""
 _NUMBER_AFTER = """
     UPDATE staged_line g SET occurrence = g.occurrence + n.lines
-    FROM (SELECT identity, count(*) AS lines FROM bank_line WHERE statement_id = %s GROUP BY identity) n
+    FROM (SELECT identity, count(*) AS lines FROM bank_line WHERE statement_id = ANY (%s) GROUP BY identity) n
     WHERE n.identity = g.identity"""
 _INSERT = f"""
     WITH added AS (
@@ -48,30 +61,14 @@ _INSERT = f"""
     GROUP BY currency ORDER BY currency"""
 
 
-class KnownFrom:
+class KnownFrom(NamedTuple):
     """An earlier statement that brought some of these lines."""
 
-    def __init__(self, row: tuple[Any, ...]) -> None:
-        self.statement_id: UUID = row[0]
-        self.reference: str = row[1]
-        self.file: str = row[2]
-        self.opening_minor: int | None = row[3]
-        self.closing_minor: int | None = row[4]
-        self.balance_ok: bool | None = row[5]
-        self.lines: int = row[6]
-        self.sum_minor = int(row[7])
-
-    def adjoins(self, end: StatementEnd) -> bool:
-        """Whether the balances prove that the two statements share no line, however alike their lines are.
-
-        One takes up the balance where the other ended. Lines that stood in both would lie between these two equal
-        balances, so they would make zero.
-        """
-        if not (self.balance_ok and end.balance_ok):
-            return False
-        return self.sum_minor != 0 and (
-            self.closing_minor == end.opening_minor or self.opening_minor == end.closing_minor
-        )
+    statement_id: UUID
+    reference: str
+    file: str
+    lines: int
+    sum_minor: int
 
 
 class Staging:
@@ -98,20 +95,26 @@ class Staging:
         return booked
 
     def known(self, bank_account_id: UUID, end: StatementEnd) -> list[KnownFrom]:
-        """The statements that brought staged lines before, none of them a neighbour by its balances.
+        """The statements that brought staged lines before.
 
-        Two lines alike to the letter may be the last of one statement and the first of the next. The second one is
-        then numbered after the first, so that it stays a line of its own, today and when it is delivered again.
+        Two lines alike to the letter may stand in two statements of one day. Where the balances prove that these
+        statements follow each other, the second line is numbered after the first: it is a line of its own, today
+        and when it is delivered again.
         """
-        settled: set[UUID] = set()
-        while True:
-            rows = self._connection.execute(_KNOWN, [bank_account_id]).fetchall()
-            found = [KnownFrom(row) for row in rows]
-            neighbours = [k for k in found if k.statement_id not in settled and k.adjoins(end)]
-            if not neighbours:
-                return found
-            self._connection.execute(_NUMBER_AFTER, [neighbours[0].statement_id])
-            settled.add(neighbours[0].statement_id)
+        found = self._known(bank_account_id)
+        if found and end.balance_ok:
+            same_days = self._connection.execute(_SAME_DAYS, [bank_account_id])
+            shared = {each.statement_id: each.sum_minor for each in found}
+            if others := without_overlap(end, [Balances(*row) for row in same_days], shared):
+                self._connection.execute(_NUMBER_AFTER, [others])
+                found = self._known(bank_account_id)
+        return found
+
+    def _known(self, bank_account_id: UUID) -> list[KnownFrom]:
+        rows = self._connection.execute(_KNOWN, [bank_account_id])
+        return [
+            KnownFrom(key, reference, file, lines, int(minor)) for key, reference, file, lines, minor in rows
+        ]
 
     def insert(
         self, statement_id: UUID, bank_account_id: UUID, creditor_id: UUID

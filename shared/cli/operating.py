@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -77,11 +76,12 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """The product at work: a French group, real files through the main path, then both apps to look at."""
-    os.environ["QUITTANCE_ENV"] = "demo"
-    from shared.demo import show
+    from shared.cli import demo as show  # the web servers and PDFs it needs are not loaded for other commands
 
+    ports = show.Ports(port_portal, port_backoffice, port_mailbox)
+    show.configure(ports)
     with opened(as_json):
-        show.run(show.Ports(port_portal, port_backoffice, port_mailbox), once=once, as_json=as_json)
+        show.run(ports, once=once, as_json=as_json)
 
 
 def bench(
@@ -90,7 +90,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure against the named limit, with the physical reference in the same run. Example: quittance bench camt-import"""
-    from shared.bench import BENCHES
+    from shared.bench.catalogue import BENCHES
 
     if name is None:
         table(

@@ -43,7 +43,7 @@ def make_app(
 
     `name` is the app's package and names its cookies and keys; `login`, `logout`, `home` are endpoints;
     `load_actor` answers who is asking (None: nobody yet); `ready` whether the database answers;
-    `person_language` the language saved for who is asking; `max_upload` bounds every request's bytes.
+    `person_language` the language saved for who has signed in; `max_upload` bounds every request's bytes.
     """
     app = Flask(name, static_folder=None)
     app.config.update(_configuration(name, settings(), max_upload), **(config or {}))

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -18,6 +19,7 @@ from shared.audit import actions as audit
 from shared.db import reading, writing
 from shared.ids import new_id
 from shared.jobs.relay import relay_all
+from shared.jobs.worker import run_worker
 from shared.outbox.actions import record_fact
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -130,3 +132,28 @@ def test_a_killed_worker_loses_nothing_and_its_jobs_run_once_in_effect():
         value("SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'")
         == 0
     )
+
+
+def test_a_worker_outlives_the_loss_of_all_its_connections(database):
+    """As when the database restarts: everything is cut at once, in the middle of work."""
+    stop = threading.Event()
+    worker = threading.Thread(target=run_worker, args=(stop, FAST, ()))
+    worker.start()
+    try:
+        until("SELECT count(*) FROM procrastinate_workers", 1, 20)
+        for _ in range(3):
+            record(10)
+            with psycopg.connect(
+                database.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+            ) as owner:
+                owner.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        record(10)
+        until("SELECT count(*) FROM fact_receipt", 40, 90)
+    finally:
+        stop.set()
+        worker.join(40)
+    assert not worker.is_alive()
+    assert value("SELECT count(*) FROM audit_entry WHERE verb = 'counted'") == 40

@@ -238,6 +238,9 @@ def test_nothing_is_written_into_the_others_account(world):
         connection.rollback()
         refused(connection, announce, "RF01B", B, CREDITOR, ACCOUNT, b"1")
         refused(connection, "UPDATE expected_payment SET amount_minor = 1 WHERE id = %s", A)
+        part = "INSERT INTO expected_payment_item VALUES (%s, %s, %s, 1)"
+        for payment, item in ((B, B), (A, B), (B, A)):
+            refused(connection, part, payment, item, A)
         for statement in (
             "UPDATE expected_payment SET cancelled_at = now()",
             "UPDATE web_session SET revoked_at = now()",
