@@ -11,11 +11,12 @@ import atexit
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import BigInteger, DateTime, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
@@ -33,7 +34,10 @@ REFUSALS: dict[str, DomainError] = {}
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
-    """Tables as typed dataclasses."""
+    """Tables as typed dataclasses. Parameters are sent as the columns' types: an amount of 21,474,836.48 does not
+    fit into the INTEGER that SQLAlchemy makes of `int`, and an instant keeps its time zone."""
+
+    type_annotation_map = {int: BigInteger, datetime: DateTime(timezone=True)}
 
 
 @contextmanager
