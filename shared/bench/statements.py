@@ -17,9 +17,9 @@ from lxml import etree
 from shared import db
 from shared.actor import SYSTEM
 from shared.bank_statements.importing import import_statement
-from shared.bench.camt_files import ACCOUNT, Camt053, Statement, believable
 from shared.bench.measuring import Measured, alternating, peak_megabytes
 from shared.creditors import actions as creditors
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Statement, believable
 
 _ENTRIES = 100_000
 _ROUNDS = 3

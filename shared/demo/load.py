@@ -30,8 +30,8 @@ from shared.matching import run as matching
 from shared.payments import announcing
 from shared.payments.queries import payables
 from shared.payments.rules import Choice
-from shared.sandbox.bank import write_camt053
 from shared.sandbox.bank_answer import statement_of, waiting
+from shared.sandbox.camt_files import Camt053
 
 DEBTOR = ("camille.aubry@castellan.example", "Camille Aubry")
 STAFF = (
@@ -133,7 +133,7 @@ def _people(story: Story) -> None:
 def _bank_days(folder: Path, papers: list[history.Paper], story: Story, bar: Bar) -> None:
     days = bank_days.statements(papers, clock.today())
     path = folder / "bank.camt053.xml"
-    path.write_bytes(write_camt053(days, f"VERNAISON-{clock.today():%Y%m%d}"))
+    path.write_bytes(Camt053().bytes(*days))
     with bar(f"Importing {path.name}"):
         taken = _import_statement(path)
     story.tell(path.name, f"{taken['created']} bank lines, every balance proved", bank_lines=taken["created"])

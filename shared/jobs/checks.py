@@ -14,6 +14,7 @@ from shared.db import reading
 from shared.errors import DomainError
 from shared.ledger import checks as ledger
 from shared.matching import checks as matching
+from shared.matching import checks as matching
 
 # A check answers None when its promise holds, else what breaks it.
 Check = Callable[[Session], str | None]
@@ -23,6 +24,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("entries_balance", ledger.entries_balance),
     ("items_equal_the_ledger", ledger.items_equal_the_ledger),
     ("lines_equal_their_receipts", matching.lines_equal_their_receipts),
+    ("unassigned_money_equals_the_ledger", matching.unassigned_money_equals_the_ledger),
+    ("bank_lines_equal_their_receipts", matching.lines_equal_their_receipts),
     ("unassigned_money_equals_the_ledger", matching.unassigned_money_equals_the_ledger),
     ("audit_chain", audit.chain),
 )
