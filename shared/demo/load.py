@@ -22,8 +22,7 @@ from shared.customers.models import Customer
 from shared.demo import bank_days, company, history
 from shared.demo.papers import with_documents
 from shared.errors import ConfigurationError
-from shared.identity.debtors import invite_debtor
-from shared.identity.staff import add_staff_user
+from shared.identity.actions import add_staff_user, invite_debtor
 from shared.importing import customers as customer_files
 from shared.importing import invoices as invoice_files
 from shared.importing import payments as payment_files
