@@ -7,8 +7,9 @@ Neither role may change or delete what the books hold. Migrations alone run as t
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from functools import cache
@@ -124,6 +125,13 @@ def available() -> Iterator[None]:
         finally:
             close()
             _embedded = None
+
+
+def hold_open() -> None:
+    """`available` for the rest of the process: for a web server's worker, which has no block of its own."""
+    held = ExitStack()
+    held.enter_context(available())
+    atexit.register(held.close)
 
 
 def close() -> None:

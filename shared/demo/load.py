@@ -22,8 +22,7 @@ from shared.customers.models import Customer
 from shared.demo import bank_days, company, history
 from shared.demo.papers import with_documents
 from shared.errors import ConfigurationError
-from shared.identity.debtors import invite_debtor
-from shared.identity.staff import add_staff_user
+from shared.identity.actions import add_staff_user, invite_debtor
 from shared.importing import customers as customer_files
 from shared.importing import invoices as invoice_files
 from shared.importing import payments as payment_files
@@ -31,8 +30,8 @@ from shared.matching import run as matching
 from shared.payments import announcing
 from shared.payments.queries import payables
 from shared.payments.rules import Choice
-from shared.sandbox.bank import write_camt053
 from shared.sandbox.bank_answer import statement_of, waiting
+from shared.sandbox.camt_files import Camt053
 
 DEBTOR = ("camille.aubry@castellan.example", "Camille Aubry")
 STAFF = (
@@ -134,7 +133,7 @@ def _people(story: Story) -> None:
 def _bank_days(folder: Path, papers: list[history.Paper], story: Story, bar: Bar) -> None:
     days = bank_days.statements(papers, clock.today())
     path = folder / "bank.camt053.xml"
-    path.write_bytes(write_camt053(days, f"VERNAISON-{clock.today():%Y%m%d}"))
+    path.write_bytes(Camt053().bytes(*days))
     with bar(f"Importing {path.name}"):
         taken = _import_statement(path)
     story.tell(path.name, f"{taken['created']} bank lines, every balance proved", bank_lines=taken["created"])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import SYSTEM
 from shared.audit import checks as audit
+from shared.bank_statements import checks as bank
 from shared.db import reading
 from shared.errors import DomainError
 from shared.ledger import checks as ledger
@@ -22,6 +23,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("items_equal_their_allocations", ledger.items_equal_their_allocations),
     ("entries_balance", ledger.entries_balance),
     ("items_equal_the_ledger", ledger.items_equal_the_ledger),
+    ("statements_equal_their_lines", bank.statements_equal_their_lines),
+    ("bank_lines_are_kept_once", bank.lines_are_kept_once),
     ("lines_equal_their_receipts", matching.lines_equal_their_receipts),
     ("unassigned_money_equals_the_ledger", matching.unassigned_money_equals_the_ledger),
     ("audit_chain", audit.chain),

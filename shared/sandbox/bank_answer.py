@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from shared.sandbox.bank import DayStatement, Movement, write_camt053
+from shared.sandbox.camt_files import Camt053, Line, Statement
 
 # Announced and still on its way, to an account of the creditor's own: a factor's bank tells us nothing.
 _WAITING = text("""
@@ -32,26 +32,28 @@ def statement_of(rows: list[Row[Any]], day: date) -> bytes:
     for row in rows:
         accounts.setdefault(row.iban, []).append(row)
     statements = [
-        DayStatement(
-            iban=iban,
+        Statement(
+            lines=[_transfer(row, day) for row in group],
+            id=f"{iban[-8:]}-{day:%Y%m%d}-ANSWER",
+            account=iban,
             owner=group[0].holder_name,
-            number=int(f"{day:%j}"),
-            day=day,
             opening_minor=group[0].balance_minor or 0,
-            movements=[_transfer(row) for row in group],
+            sequence=int(f"{day:%j}"),
+            on=day,
         )
         for iban, group in accounts.items()
     ]
-    return write_camt053(statements, f"ANSWER-{day:%Y%m%d}")
+    return Camt053().bytes(*statements)
 
 
-def _transfer(row: Row[Any]) -> Movement:
-    return Movement(
+def _transfer(row: Row[Any], day: date) -> Line:
+    return Line(
         amount_minor=row.amount_minor,
-        party=row.payer,
-        party_iban=row.payer_iban or "",
-        text="",
-        bank_ref=f"BK{row.id.hex[-20:].upper()}",
-        reference=row.reference,
+        booked_on=day,
+        value_on=day,
+        entry_ref=f"BK{row.id.hex[-20:].upper()}",
         end_to_end_id=row.reference,
+        name=row.payer,
+        iban=row.payer_iban,
+        reference=row.reference,
     )

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from shared.bank_statements.camt import read_camt
 from shared.bank_statements.reading import Entry, Occurrences, StatementEnd, StatementHead, identity
-from shared.bench.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 from shared.errors import RefusedFile
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 
 WHOLE = Camt053().bytes(
     Statement([*believable(50), Line(-100, is_reversal=True, name="X")], id="S1"),

@@ -16,8 +16,8 @@ from sqlalchemy.engine import URL
 
 from shared import db
 from shared.actor import SYSTEM
-from shared.bench.camt_files import ACCOUNT, Camt053, Statement, believable
 from shared.creditors import actions as creditors
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Statement, believable
 
 _ENTRIES = 3000
 _IMPORT = """

@@ -10,8 +10,8 @@ import pytest
 from shared import money
 from shared.bank_statements.camt import read_camt
 from shared.bank_statements.reading import Entry, Occurrences, StatementEnd, StatementHead, identity
-from shared.bench.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 from shared.errors import RefusedFile
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples"
 TRUTH = SAMPLES / "truth.json"

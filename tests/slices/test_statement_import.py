@@ -21,12 +21,12 @@ from shared.audit.checks import chain
 from shared.bank_statements import checks, queries
 from shared.bank_statements.imported import ImportedFile
 from shared.bank_statements.importing import import_statement
-from shared.bench.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 from shared.creditors import actions as creditors
 from shared.errors import NotAllowed, NotFound, RefusedFile
 from shared.ids import new_id
 from shared.ledger import checks as ledger_checks
 from shared.matching import checks as matching_checks
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 from tests.conftest import DEEP
 
 PAYER = "FR7630006000011234567890189"
