@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
-from shared.identity.actions import invite_debtor
 from wtforms import EmailField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
@@ -17,6 +16,7 @@ from shared.actor import Permission
 from shared.db import reading, writing
 from shared.errors import DomainError
 from shared.i18n import N_
+from shared.identity.actions import invite_debtor
 from shared.reporting import account, customers, items, transfers
 from shared.web.access import current_actor, needs
 from shared.web.forms import Form
