@@ -102,7 +102,7 @@ def test_what_is_left_over_follows_each_tick_and_amount(site):
     amount.fill("1000.00")
     amount.press("Tab")
     page.locator("#sum", has_text="690.00").wait_for()
-    amount.fill("1000,0000")
+    amount.fill("1200.01")
     amount.press("Tab")
     page.locator("#sum .desk-wrong").wait_for()
 
