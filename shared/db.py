@@ -194,7 +194,7 @@ def _engine(role: str) -> Engine:
                 pool_size=10,
                 max_overflow=10,
                 pool_pre_ping=True,
-                hide_parameters=True,  # values stay out of logs
+                hide_parameters=True,  # a failed statement is logged; what it carried may be a secret
                 connect_args={"prepare_threshold": 3},
             )
         return _engines[role]
