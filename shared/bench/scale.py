@@ -180,7 +180,7 @@ def _p99(port: int, cookies: list[str]) -> list[float]:
 
 def _get(port: int, path: str, cookie: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", path, headers={"Cookie": f"portal_session={cookie}", "Accept-Language": "fr"})
+    connection.request("GET", path, headers={"Cookie": f"portal-session={cookie}", "Accept-Language": "fr"})
     reply = connection.getresponse()
     reply.read()
     connection.close()
