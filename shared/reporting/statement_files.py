@@ -86,15 +86,21 @@ class Row:
 
 
 def rows(accounts: Iterable[Account], lines: Iterable[Line], period: Period) -> Iterator[Row]:
-    """Each account from its opening to its closing balance; `lines` come in the order of the accounts."""
+    """Each account from its opening to its closing balance; `lines` come in the order of the accounts.
+
+    A line booked between the two queries is told, and the closing balance with it: each file agrees with itself.
+    """
     waiting = iter(lines)
+    line = next(waiting, None)
     for account in accounts:
-        yield Row(account, period.since, "opening", "", None, None, account.opening_minor)
-        for _ in range(account.lines):
-            line = next(waiting)
+        balance = account.opening_minor
+        yield Row(account, period.since, "opening", "", None, None, balance)
+        while line is not None and _same_account(line, account):
             due = line.due_on if line.kind == "invoice" else None
-            yield Row(account, line.on, line.kind, line.number, due, line.amount_minor, line.balance_minor)
-        yield Row(account, period.as_of, "closing", "", None, None, account.closing_minor)
+            balance = line.balance_minor
+            yield Row(account, line.on, line.kind, line.number, due, line.amount_minor, balance)
+            line = next(waiting, None)
+        yield Row(account, period.as_of, "closing", "", None, None, balance)
 
 
 def as_csv(found: Iterable[Row], language: str) -> Iterator[bytes]:
@@ -181,6 +187,11 @@ def harmless(text: str) -> str:
     ("'=1+1", 'F2026-1')
     """
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+
+
+def _same_account(line: Line, account: Account) -> bool:
+    of_line = (line.creditor_id, line.customer_id, line.currency)
+    return of_line == (account.creditor_id, account.customer_id, account.currency)
 
 
 def _names(row: Row) -> tuple[str, str, str, str]:
