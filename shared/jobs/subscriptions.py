@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.identity import handlers as identity
+from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 from shared.payments import handlers as payments
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "matching_requested": (matching.matching_requested,),
     "payment_received": (payments.thank_for_payment,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from datetime import date, timedelta
 from io import BytesIO
@@ -353,3 +354,18 @@ def test_a_history_cut_anywhere_delivered_in_order_then_again(database, creditor
     for start, end in data.draw(st.lists(st.sampled_from([*parts, (0, len(history))]), max_size=4)):
         assert take(slice_of(history, start, end)).created == 0
     the_books_hold(history)
+
+
+def test_memory_is_flat_whatever_the_number_of_entries(creditor, tmp_path):
+    peaks = []
+    for count in (2_000, 20_000):
+        file = tmp_path / f"{count}.xml"
+        with file.open("wb") as out:
+            Camt053().write(out, [Statement(list(believable(count)), id=str(count))])
+        with db.writing(SYSTEM) as session, file.open("rb") as source:
+            tracemalloc.start()
+            assert import_statement(session, SYSTEM, source, file.name).rows == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    # What grows is one number per line, to tell alike lines apart; nothing of the file itself.
+    assert peaks[1] - peaks[0] < 200 * 18_000

@@ -12,7 +12,9 @@ from sqlalchemy import text
 from shared import clock, db, iban
 from shared.actor import SYSTEM
 from shared.bank_statements import checks, queries
+from shared.bank_statements.camt import read_camt
 from shared.bank_statements.importing import import_statement
+from shared.bank_statements.reading import StatementHead
 from shared.creditors import actions as creditors
 from shared.creditors.models import BankAccount
 from shared.errors import RefusedFile
@@ -79,8 +81,10 @@ def real_statements() -> list[str]:
 def test_a_real_statement_is_taken_whole_or_refused_whole(database, name):
     truth = json.loads(TRUTH.read_text())["files"][name]["statements"]
     creditor = new_creditor()
-    for each in truth:
-        know(creditor, each["account"], each["ccy"])
+    with (SAMPLES / name).open("rb") as source:
+        for head in read_camt(source, name):
+            if isinstance(head, StatementHead):
+                know(creditor, head.account, head.currency or "EUR")
     if not all(looks_like_an_iban(each["account"]) for each in truth):
         with pytest.raises(RefusedFile, match="is not known here"):  # nor can it be added
             take(SAMPLES / name)
