@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.documents.files import in_folder
-from shared.errors import RefusedFile
+from shared.importing import einvoices
 from shared.invoices.files import read_invoices
 from shared.invoices.importing import Given, import_rows, preview_rows
 from shared.invoices.recognise import TABLES, recognise
@@ -33,9 +33,9 @@ def import_invoices(
     documents that rows name lie; `progress` gets the number of rows read."""
     found = recognise(source, format)
     given = Given(file, found, creditor, skip_bad_rows, in_folder(folder) if folder else None)
-    if found not in TABLES:
-        raise RefusedFile("Only CSV and XLSX files are taken so far.")
-    return import_rows(session, actor, read_invoices(source).rows, given, progress)
+    if found in TABLES:
+        return import_rows(session, actor, read_invoices(source).rows, given, progress)
+    return einvoices.import_document(session, actor, source, given, found)
 
 
 def preview_invoices(
@@ -50,6 +50,6 @@ def preview_invoices(
     """What `import_invoices` would do; it changes nothing."""
     found = recognise(source, format)
     given = Given(file, found, creditor, skip_bad_rows=True)
-    if found not in TABLES:
-        raise RefusedFile("Only CSV and XLSX files are taken so far.")
-    return preview_rows(session, actor, read_invoices(source).rows, given)
+    if found in TABLES:
+        return preview_rows(session, actor, read_invoices(source).rows, given)
+    return einvoices.preview_document(session, actor, source, given, found)

@@ -81,8 +81,8 @@ def import_rows(
     result = work.result([*work.remarks, *booking.remarks])
     if result.created or result.updated:
         counts = {"rows": result.rows, "created": result.created, "updated": result.updated}
-        refused_rows = len(work.refusals.lines)
-        record(session, actor, "import_invoices", "file", given.file, **counts, refused=refused_rows)
+        told = {**counts, "refused": len(work.refusals.lines)}
+        record(session, actor, "import_invoices", "file", given.file, counts=told)
         record_fact(session, "invoices_imported", None, **counts)
     return result
 
