@@ -167,9 +167,10 @@ def _settle_prepaid(session: Session, row: InvoiceRow, prepaid: int) -> None:
         method="prepaid",
         against=TAKEN_OVER,
         reason="prepaid",
+        allocated_on=row.issued_on,
         journal="AN",
         label=row.invoice_number,
         external_ref=f"prepaid {row.creditor} {row.invoice_number}",
         pays=[(item.id, part)] if part else [],
     )
-    receive(session, [receipt], allocated_on=row.issued_on)
+    receive(session, [receipt])

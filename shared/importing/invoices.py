@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor
 from shared.documents.files import in_folder
-from shared.importing import einvoices
+from shared.importing import einvoices, fec
 from shared.invoices.files import read_invoices
 from shared.invoices.importing import Given, import_rows, preview_rows
-from shared.invoices.recognise import TABLES, recognise
+from shared.invoices.recognise import TABLES, Format, recognise
 from shared.tabular.imported import ImportResult, Preview
 
 
@@ -35,6 +35,8 @@ def import_invoices(
     given = Given(file, found, creditor, skip_bad_rows, in_folder(folder) if folder else None)
     if found in TABLES:
         return import_rows(session, actor, read_invoices(source).rows, given, progress)
+    if found is Format.FEC:
+        return fec.import_books(session, actor, source, given, progress)
     return einvoices.import_document(session, actor, source, given, found)
 
 
@@ -52,4 +54,6 @@ def preview_invoices(
     given = Given(file, found, creditor, skip_bad_rows=True)
     if found in TABLES:
         return preview_rows(session, actor, read_invoices(source).rows, given)
+    if found is Format.FEC:
+        return fec.preview_books(session, actor, source, given)
     return einvoices.preview_document(session, actor, source, given, found)

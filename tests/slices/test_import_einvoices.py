@@ -34,16 +34,16 @@ def take(content: bytes, name: str = "f.xml", **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("content", "format", "media"),
+    ("content", "syntax", "media"),
     [
         (cii(), "cii", "application/xml"),
         (ubl(), "ubl", "application/xml"),
         (pdf_with([("factur-x.xml", cii())]), "facturx", "application/pdf"),
     ],
 )
-def test_one_invoice_in_each_syntax(books: Books, content: bytes, format: str, media: str) -> None:
+def test_one_invoice_in_each_syntax(books: Books, content: bytes, syntax: str, media: str) -> None:
     result = take(content, "facture.bin")
-    assert (result.format, *counts(result)) == (format, 1, 1, 0, 0, 0)
+    assert (result.format, *counts(result)) == (syntax, 1, 1, 0, 0, 0)
     item = one(
         "SELECT i.*, v.*, d.media_type, c.bytes, d.name AS document FROM open_item i JOIN invoice v USING (id)"
         " JOIN document d ON d.id = v.document_id JOIN document_content c USING (sha256)"
