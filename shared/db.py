@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from datetime import datetime
-from functools import cache
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -114,7 +114,7 @@ _embedded: EmbeddedPostgres | None = None
 def available() -> Iterator[None]:
     """Hold the database open for a process: the server of `DATABASE_URL`, else the embedded one."""
     global _embedded
-    if settings().database_url:
+    if _server_is_configured():
         yield
         return
     with EmbeddedPostgres(settings().data / "postgres") as server:
@@ -134,12 +134,17 @@ def hold_open() -> None:
     atexit.register(held.close)
 
 
+def _server_is_configured() -> bool:
+    found = settings()
+    return bool(found.database_url or found.portal_database_url or found.backoffice_database_url)
+
+
 def close() -> None:
     """Drop all connections, before the server stops or a process forks."""
-    if _engine.cache_info().currsize:
-        for role in (PORTAL_ROLE, BACKOFFICE_ROLE):
-            _engine(role).dispose()
-    _engine.cache_clear()
+    with _making:
+        for engine in _engines.values():
+            engine.dispose()
+        _engines.clear()
 
 
 def owner_url() -> URL:
@@ -151,11 +156,20 @@ def owner_url() -> URL:
     return _embedded.url()
 
 
+def owner_is_known() -> bool:
+    return bool(settings().database_url or _embedded)
+
+
 def role_url(role: str) -> URL:
     """Where a role connects: its own login if one is configured, else the owner's, stepping down at once."""
     own = settings().portal_database_url if role == PORTAL_ROLE else settings().backoffice_database_url
     if own:
         return make_url(own).set(drivername="postgresql+psycopg")
+    if settings().production and role == PORTAL_ROLE:
+        # Stepping down leaves a way back up, to whoever could make the portal run SQL of theirs.
+        raise ConfigurationError(
+            "Production needs DATABASE_URL_PORTAL: a login of the role quittance_portal."
+        )
     if settings().database_url:
         return owner_url().update_query_dict({"options": f"-c role={role}"})
     return owner_url().set(username=role)
@@ -168,16 +182,22 @@ def conninfo(role: str) -> str:
     return psycopg.conninfo.make_conninfo(**arguments)
 
 
-@cache
+_engines: dict[str, Engine] = {}
+_making = Lock()
+
+
 def _engine(role: str) -> Engine:
-    return create_engine(
-        role_url(role),
-        pool_size=10,
-        max_overflow=10,
-        pool_pre_ping=True,
-        connect_args={"prepare_threshold": 3},
-        hide_parameters=True,  # a failed statement is logged; what it carried may be a secret or a person's
-    )
+    with _making:
+        if role not in _engines:
+            _engines[role] = create_engine(
+                role_url(role),
+                pool_size=10,
+                max_overflow=10,
+                pool_pre_ping=True,
+                hide_parameters=True,  # a failed statement is logged; what it carried may be a secret
+                connect_args={"prepare_threshold": 3},
+            )
+        return _engines[role]
 
 
 def _create_database(server: EmbeddedPostgres) -> None:

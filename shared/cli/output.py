@@ -23,6 +23,7 @@ from rich.table import Table
 from shared import db, schema
 from shared.config import settings
 from shared.errors import DomainError, RefusedFile
+from shared.tabular.imported import RefusedRows
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
 
@@ -54,6 +55,8 @@ def refusal(error: DomainError) -> dict[str, Any]:
         told = {"file": error.file, "error": str(error), "line": error.line}
         if error.column is not None:
             told["column"] = error.column
+    if isinstance(error, RefusedRows):
+        told["rejected"] = [row.as_json() for row in error.rejected]
     return told
 
 
@@ -74,7 +77,8 @@ def opened(as_json: bool = False) -> Iterator[None]:
     """
     try:
         with db.available():
-            if not schema.is_current():
+            # A portal's process has only the portal's login: whoever holds the owner's checks the schema.
+            if db.owner_is_known() and not schema.is_current():
                 if settings().database_url:
                     raise DomainError("The database is not of this version. Run: quittance migrate")
                 schema.migrate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -65,6 +65,21 @@ def expected_payment(session: Session, actor: Actor, payment_id: UUID) -> Expect
     if found is None:
         raise NotFound
     return found
+
+
+def announced_as(session: Session, actor: Actor, fingerprints: Sequence[bytes]) -> list[ExpectedPayment]:
+    """The waiting announcements of these very baskets, if all were announced; else none. Tells a double click."""
+    found = session.scalars(
+        select(ExpectedPayment)
+        .where(
+            ExpectedPayment.basket_hash.in_(fingerprints),
+            ExpectedPayment.customer_id.in_(actor.customers),
+            ExpectedPayment.cancelled_at.is_(None),
+            ExpectedPayment.received_at.is_(None),
+        )
+        .order_by(ExpectedPayment.announced_at, ExpectedPayment.id)
+    ).all()
+    return list(found) if {payment.basket_hash for payment in found} == set(fingerprints) else []
 
 
 def waiting_payments(session: Session, customer_ids: Iterable[UUID]) -> list[ExpectedPayment]:

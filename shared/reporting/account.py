@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -67,6 +67,23 @@ class Parties:
         return next((p.name for p in (*self.creditors, *self.customers) if p.id == party_id), "")
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Balances of one currency, added up."""
+
+    currency: str
+    balance_minor: int
+    to_pay_minor: int
+    to_pay_count: int
+    overdue_minor: int
+    overdue_count: int
+    due_soon_minor: int
+    due_soon_count: int
+    credits_minor: int
+    credits_count: int
+    announced_minor: int
+
+
 # What is announced of an item never counts for more than is open of it: it may have been settled otherwise since.
 FREE = f"""
     SELECT i.*, i.open_minor - part.announced AS free_minor, part.announced AS announced_minor
@@ -124,3 +141,12 @@ def parties(session: Session, actor: Actor, *, customers: Iterable[UUID] | None 
     return Parties(
         tuple(Party(**row._mapping) for row in creditors), tuple(Party(**row._mapping) for row in companies)
     )
+
+
+def totals(found: Sequence[Balance]) -> list[Total]:
+    """The balances added up, each currency for itself."""
+    added = [field.name for field in fields(Total) if field.name != "currency"]
+    return [
+        Total(currency, *(sum(getattr(b, name) for b in found if b.currency == currency) for name in added))
+        for currency in sorted({b.currency for b in found})
+    ]
