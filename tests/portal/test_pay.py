@@ -217,7 +217,7 @@ def test_five_thousand_invoices_are_paid_at_once(account, client):
     assert done.status_code == 303
     assert ask("SELECT count(*) FROM expected_payment_item")[0][0] == 5000 + 7
     page = client.get(done.headers["Location"])
-    assert "Total of 5005 documents" in page.text and len(page.data) < 200_000
+    assert "What it pays: 5005 documents" in page.text and len(page.data) < 200_000
 
 
 def test_who_may_not_announce_is_refused(account, monkeypatch):
