@@ -60,7 +60,7 @@ def overflow(page) -> int:
 def announce_all(page, portal):
     """From the overview to the transfers; the page of the second step as it stood."""
     page.goto(portal + "/pay")
-    page.locator(".offer button").first.click()
+    page.locator(".offer a").first.click()
     page.locator("#summary").wait_for()
 
 
@@ -154,7 +154,7 @@ def test_the_wizard_needs_no_mouse(enter, portal):
                 return
         raise AssertionError(f"the keyboard does not reach {test}")
 
-    tab_to("e.closest('.offer') && e.tagName === 'BUTTON'")
+    tab_to("e.closest('.offer') && e.tagName === 'A'")
     page.keyboard.press("Enter")
     page.locator("#summary").wait_for()
     tab_to("e.matches('.amount-input')")
