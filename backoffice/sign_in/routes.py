@@ -11,7 +11,7 @@ from backoffice.sign_in.qr import qr_code
 from shared import db
 from shared.actor import DOORKEEPER, Actor
 from shared.errors import DomainError
-from shared.identity import limits, links, staff, web
+from shared.identity import limits, links, staff_sign_in, web
 from shared.identity.secret import hash_of
 from shared.web.access import current_actor, public, safe_next, staff_only, visitor
 from shared.web.render import notice, render, see_other
@@ -36,14 +36,14 @@ def password_submit() -> ResponseReturnValue:
     limits.spend("sign_in", form.email.data)
     try:
         with db.writing(DOORKEEPER) as session:
-            cookie = staff.check_password(
+            cookie = staff_sign_in.check_password(
                 session,
                 form.email.data,
                 form.password.data,
                 user_agent=web.user_agent(),
                 replacing=web.cookie(),
             )
-    except staff.SignInRefused as error:
+    except staff_sign_in.SignInRefused as error:
         form.refuse(error)
         return _asking(form, 422)
     return _to_code(cookie, _wanted())
@@ -67,14 +67,14 @@ def code_submit() -> ResponseReturnValue:
     limits.spend("code", str(visit.actor.id))
     try:
         with db.writing(DOORKEEPER) as session:
-            cookie = staff.check_code(
+            cookie = staff_sign_in.check_code(
                 session,
                 visit.actor,
                 form.code.data,
                 user_agent=web.user_agent(),
                 replacing=web.cookie(),
             )
-    except staff.CodeRefused as error:
+    except staff_sign_in.CodeRefused as error:
         form.refuse(error)
         return _asking_code(form, visit.actor, 422)
     return web.enter(see_other(_wanted()), cookie)
@@ -105,7 +105,9 @@ def choose(secret: str) -> ResponseReturnValue:
         if not form.validate():
             return render("sign_in/choose.html", secret=secret, form=form, status=422)
         with db.writing(DOORKEEPER) as session:
-            cookie = staff.set_password(session, secret, form.password.data, user_agent=web.user_agent())
+            cookie = staff_sign_in.set_password(
+                session, secret, form.password.data, user_agent=web.user_agent()
+            )
     except links.LinkSpent:
         return render("sign_in/spent.html", status=410)
     except DomainError as error:
@@ -121,7 +123,7 @@ def redeem(secret: str) -> ResponseReturnValue:
     limits.spend("link", hash_of(secret))
     try:
         with db.writing(DOORKEEPER) as session:
-            cookie, next_path = staff.sign_in_by_link(
+            cookie, next_path = staff_sign_in.sign_in_by_link(
                 session, secret, user_agent=web.user_agent(), replacing=web.cookie()
             )
     except links.LinkSpent:
@@ -139,7 +141,7 @@ def leave() -> ResponseReturnValue:
 @staff_only
 def leave_everywhere() -> ResponseReturnValue:
     with db.writing(current_actor()) as session:
-        staff.sign_out_everywhere(session, current_actor())
+        staff_sign_in.sign_out_everywhere(session, current_actor())
     answer = web.forget(see_other(url_for("sign_in.password")))
     notice("You are signed out on all devices.")
     return answer
@@ -155,7 +157,7 @@ def _asking(form: PasswordForm, status: int = 200) -> Response:
 
 def _asking_code(form: CodeForm, actor: Actor, status: int = 200) -> Response:
     with db.reading(DOORKEEPER) as session:
-        enrolment = staff.enrolment(session, actor)
+        enrolment = staff_sign_in.enrolment(session, actor)
     qr = qr_code(enrolment.uri) if enrolment else None
     return render("sign_in/code.html", form=form, wanted=_wanted(), enrolment=enrolment, qr=qr, status=status)
 

@@ -10,6 +10,7 @@ def upgrade() -> None:
     op.execute("""
     -- A claim postpones the message: a worker that dies with it in hand leaves it to become due again.
     ALTER TABLE message ADD COLUMN due_at timestamptz NOT NULL DEFAULT now();
+    ALTER TABLE message ADD CONSTRAINT message_one_outcome CHECK (sent_at IS NULL OR failed_at IS NULL);
     DROP INDEX message_waiting;
     CREATE INDEX message_waiting ON message (due_at, id) WHERE sent_at IS NULL AND failed_at IS NULL;
     CREATE INDEX message_failed ON message (failed_at) WHERE failed_at IS NOT NULL;

@@ -10,7 +10,7 @@ from portal.sign_in.forms import AskForm
 from shared import db
 from shared.actor import VISITOR
 from shared.errors import DomainError
-from shared.identity import debtors, limits, links, web
+from shared.identity import debtor_sign_in, limits, links, web
 from shared.identity.secret import hash_of
 from shared.web.access import public, safe_next, visitor
 from shared.web.language import language
@@ -36,7 +36,7 @@ def ask_submit() -> ResponseReturnValue:
     limits.spend("link_request", form.email.data)
     try:
         with db.writing(VISITOR) as session:
-            debtors.request_sign_in_link(session, form.email.data, language(), _wanted())
+            debtor_sign_in.request_sign_in_link(session, form.email.data, language(), _wanted())
     except DomainError as error:
         form.refuse(error)
         return _asking(form, 422)
@@ -67,7 +67,7 @@ def redeem(secret: str) -> ResponseReturnValue:
     limits.spend("link", hash_of(secret))
     try:
         with db.writing(VISITOR, presenting=hash_of(secret)) as session:
-            cookie, next_path = debtors.sign_in_by_link(
+            cookie, next_path = debtor_sign_in.sign_in_by_link(
                 session, secret, user_agent=web.user_agent(), replacing=web.cookie()
             )
     except links.LinkSpent:

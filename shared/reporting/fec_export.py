@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from shared.ledger.fec_writer import FecLine, fec_name, write_fec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, Permission
 from shared.creditors.models import Creditor
 from shared.errors import DomainError
+from shared.ledger.fec_writer import FecLine, fec_name, write_fec
 from shared.ledger.rules import BANK, CUSTOMERS, TAKEN_OVER, UNASSIGNED
 
 _JOURNALS = {"BQ": "Banque"}

@@ -15,7 +15,7 @@ from backoffice.app import create_app
 from shared import clock, config, db
 from shared.actor import SYSTEM
 from shared.errors import NotAllowed
-from shared.identity import links, passwords, staff
+from shared.identity import actions, links, passwords
 from shared.web.access import current_actor, staff_only
 from tests.make.people import a_staff_link
 
@@ -241,12 +241,12 @@ def test_signing_out(app):
 def test_a_session_ends_when_the_person_is_deactivated_or_the_factor_reset(app):
     client, _totp = enrolled(app)
     with db.writing(SYSTEM) as session:
-        staff.reset_second_factor(session, SYSTEM, "nadia@creancier.fr")
+        actions.reset_second_factor(session, SYSTEM, "nadia@creancier.fr")
     assert client.get("/desk").status_code == 303
     client = half_way(app)
     assert 'class="qr"' in client.get("/sign-in/code").text
     with db.writing(SYSTEM) as session:
-        staff.deactivate_staff_user(session, SYSTEM, "nadia@creancier.fr")
+        actions.deactivate_staff_user(session, SYSTEM, "nadia@creancier.fr")
     assert client.get("/sign-in/code").headers["Location"] == "/sign-in"
     answer = app.test_client().post("/sign-in", data={"email": "nadia@creancier.fr", "password": PASSWORD})
     assert answer.status_code == 422

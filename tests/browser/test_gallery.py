@@ -1,5 +1,8 @@
 """The UI kit in a real browser, in both lights and languages, on a phone and on a wide screen."""
 
+import itertools
+import os
+
 import pytest
 from playwright.sync_api import expect
 
@@ -13,9 +16,13 @@ def overflow(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "fr"])
+# Every pair of width, light and language; all eight together in the deep run.
+VIEWS = [(390, "light", "fr"), (390, "dark", "en"), (1440, "light", "en"), (1440, "dark", "fr")]
+if os.environ.get("QUITTANCE_DEEP"):
+    VIEWS = list(itertools.product([390, 1440], ["light", "dark"], ["en", "fr"]))
+
+
+@pytest.mark.parametrize(("width", "scheme", "language"), VIEWS)
 @pytest.mark.parametrize("path", PAGES)
 def test_accessible(open_page, gallery_url, path, language, scheme, width):
     page = open_page(gallery_url + path, width, scheme=scheme, locale=language, reduced_motion="reduce")

@@ -7,8 +7,7 @@ from uuid import UUID
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.customers.models import Customer
-from shared.identity.debtors import invite_debtor
-from shared.identity.staff import add_staff_user
+from shared.identity.actions import add_staff_user, invite_debtor
 from shared.ids import new_id
 
 

@@ -13,8 +13,8 @@ from portal.app import create_app
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.identity import links
-from shared.identity.debtors import withdraw_access
-from shared.identity.handlers import sign_in_link_requested
+from shared.identity.actions import withdraw_access
+from shared.identity.handlers import send_requested_link
 from shared.outbox.facts import Fact
 from shared.web.access import current_actor, debtor_only
 from tests.make.people import a_customer, an_invitation
@@ -134,7 +134,7 @@ def test_the_worker_mails_a_link_to_people_it_knows_and_to_nobody_else(client):
         ).all()
         assert [r.payload["email"] for r in rows] == ["lea@client.fr", "nobody@client.fr"]
         for row in rows:
-            sign_in_link_requested(session, Fact(row.id, row.name, None, row.payload, row.recorded_at))
+            send_requested_link(session, Fact(row.id, row.name, None, row.payload, row.recorded_at))
         mails = session.execute(text("SELECT * FROM message WHERE kind = 'debtor_sign_in'")).all()
     assert [(m.recipient, m.language, m.subject) for m in mails] == [
         ("lea@client.fr", "fr", "Votre lien de connexion")

@@ -1,4 +1,4 @@
-"""Verbs about the creditor's people: added, choosing a password, coming in by password and code, shut out."""
+"""How the creditor's people come in: a password chosen by link, then at each sign-in the password and a code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ from uuid import UUID
 
 import pyotp
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared import clock
-from shared.actor import ROLES, Actor, Permission
+from shared.actor import ROLES, Actor
 from shared.audit.actions import record
-from shared.errors import DomainError, NotFound
+from shared.errors import DomainError
 from shared.identity import links, passwords, sessions
-from shared.identity.debtors import creditor_name
 from shared.identity.models import StaffUser
-from shared.identity.rules import INVITATION_LIVES, accept_password, accepted_step, email_of
+from shared.identity.rules import accept_password, accepted_step, email_of
 from shared.identity.secret import seal, unseal
-from shared.ids import new_id
-from shared.notifications.actions import queue_message
-from shared.outbox.actions import record_fact
 
 
 class SignInRefused(DomainError):
@@ -40,51 +35,6 @@ class Enrolment:
 
     secret: str
     uri: str
-
-
-def add_staff_user(
-    session: Session, actor: Actor, email: str, name: str, role: str, language: str = "fr"
-) -> str:
-    """Add one of the creditor's people and mail them the link to choose a password; gives the link's address.
-
-    For somebody known it changes name and role and gives a fresh link; earlier links stop working.
-    """
-    actor.must(Permission.MANAGE_USERS)
-    email, name = email_of(email), name.strip() or email_of(email)
-    if role not in ROLES:
-        raise DomainError(
-            "There is no role “%(value)s”; expected one of %(roles)s.",
-            field="role",
-            value=role,
-            roles=", ".join(sorted(ROLES)),
-        )
-    new = insert(StaffUser).values(
-        id=new_id(), email=email, name=name, role=role, language=language, active=True, created_at=clock.now()
-    )
-    kept = new.on_conflict_do_update(
-        index_elements=["email"], set_={"name": name, "role": role, "active": True}
-    )
-    user_id: UUID = session.execute(kept.returning(StaffUser.id)).scalar_one()
-    links.revoke_links(session, user_id)
-    link = links.new_link(
-        session, audience="backoffice", purpose="set_password", user_id=user_id, lives=INVITATION_LIVES
-    )
-    queue_message(
-        session,
-        once=f"staff_invitation:{new_id()}",
-        kind="staff_invitation",
-        recipient=email,
-        language=language,
-        template="staff_invitation",
-        context={
-            "creditor": creditor_name(session),
-            "link": link,
-            "days": INVITATION_LIVES.days,
-        },
-    )
-    record(session, actor, "add_staff_user", "staff_user", user_id, email=email, role=role)
-    record_fact(session, "staff_user_added", user_id)
-    return link
 
 
 def set_password(session: Session, secret: str, password: str, *, user_agent: str | None = None) -> str:
@@ -169,25 +119,6 @@ def sign_out_everywhere(session: Session, actor: Actor) -> None:
     record(session, actor, "sign_out_everywhere", "staff_user", actor.id)
 
 
-def reset_second_factor(session: Session, actor: Actor, email: str) -> None:
-    """For a lost phone: the next sign-in with the password sets up a new app."""
-    actor.must(Permission.MANAGE_USERS)
-    user = _known(session, email)
-    user.totp_secret = user.totp_last = None
-    sessions.end_all(session, user.id)
-    record(session, actor, "reset_second_factor", "staff_user", user.id)
-
-
-def deactivate_staff_user(session: Session, actor: Actor, email: str) -> None:
-    """This person no longer comes in: their links and sessions end now. Adding them again lets them back."""
-    actor.must(Permission.MANAGE_USERS)
-    user = _known(session, email)
-    user.active = False
-    links.revoke_links(session, user.id)
-    sessions.end_all(session, user.id)
-    record(session, actor, "deactivate_staff_user", "staff_user", user.id)
-
-
 def _half_way(session: Session, user: StaffUser, user_agent: str | None, replacing: str) -> str:
     if user.totp_secret is None:
         user.totp_secret = seal(pyotp.random_base32(), user.id)
@@ -204,13 +135,6 @@ def _written(email: str) -> str:
 
 def _active(session: Session, user_id: UUID | None) -> StaffUser | None:
     return session.scalar(select(StaffUser).where(StaffUser.id == user_id, StaffUser.active))
-
-
-def _known(session: Session, email: str) -> StaffUser:
-    user = session.scalar(select(StaffUser).where(StaffUser.email == email_of(email)))
-    if user is None:
-        raise NotFound("Nobody here has the address “%(email)s”.", field="email", email=email_of(email))
-    return user
 
 
 def _actor(user: StaffUser) -> Actor:
