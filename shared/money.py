@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 from shared.errors import DomainError
 
@@ -56,6 +57,14 @@ def digits(currency: str) -> int:
     if currency in _THREE_DIGITS:
         return 3
     raise DomainError("“%(value)s” is not an ISO 4217 currency code such as EUR.", value=currency[:40])
+
+
+@lru_cache(maxsize=256)
+def parse_currency(text: str) -> str:
+    """An ISO 4217 currency code, in any case."""
+    code = text.upper()
+    digits(code)
+    return code
 
 
 @dataclass(frozen=True, slots=True, order=False)

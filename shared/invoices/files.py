@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 
 from shared.errors import DomainError
 from shared.iban import parse as parse_iban
-from shared.money import digits, parse_decimal, parse_minor
+from shared.money import digits, parse_currency, parse_decimal, parse_minor
 from shared.tabular.reader import open_table
 from shared.tabular.rows import RowCheck, RowError, read_day
 
@@ -80,7 +80,7 @@ def read_invoices(source: BinaryIO, currency: str = "EUR") -> InvoicesFile:
         if not number or not ref:
             check.needed("invoice_number", number)
             check.needed("customer_ref", ref)
-        money = (check.read("currency", code, read_currency) if code else currency) or currency
+        money = (check.read("currency", code, parse_currency) if code else currency) or currency
         issued_on = check.read("issue_date", issued, read_day)
         due_on = check.read("due_date", due, read_day) if due else None
         if due_on and issued_on and due_on < issued_on:
@@ -111,14 +111,6 @@ def read_invoices(source: BinaryIO, currency: str = "EUR") -> InvoicesFile:
         )
 
     return InvoicesFile(table.format, table.columns, table.unknown, table.read(invoice))
-
-
-@lru_cache(maxsize=256)
-def read_currency(text: str) -> str:
-    """An ISO 4217 currency code."""
-    code = text.upper()
-    digits(code)
-    return code
 
 
 def read_vat(text: str, currency: str) -> tuple[VatShare, ...]:

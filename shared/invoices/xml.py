@@ -10,8 +10,7 @@ from lxml import etree
 
 from shared.errors import DomainError, RefusedFile
 from shared.iban import parse as parse_iban
-from shared.invoices.files import read_currency
-from shared.money import parse_xml_minor
+from shared.money import parse_currency, parse_xml_minor
 
 # Invoices carry their attachments inside; beyond this they are no invoice a person could read.
 MAX_XML = 30 * 1024**2
@@ -76,7 +75,7 @@ def currency_of(node: etree._Element | None, path: str) -> str:
     """The document's currency, an ISO 4217 code."""
     code = needed(node, path, "The invoice has no currency.")
     try:
-        return read_currency(code)
+        return parse_currency(code)
     except DomainError as refusal:
         raise RefusedFile(
             refusal.sentence, line=line_of(find(node, path)), column=path, **refusal.params

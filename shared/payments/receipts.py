@@ -27,7 +27,8 @@ class NewReceipt:
 
     `pays`: (debit item, amount) settled by this money; `uses`: (credit item, debit item, amount) settled by
     credits the payer deducted. What `pays` does not use stays open as money on account. `against`: the account
-    on the other side (471 for a bank line, 890 for what is taken over).
+    on the other side (471 for a bank line, 890 for what is taken over). `allocated_on`: the day the allocations
+    count from; the day of receipt for history, today otherwise.
     """
 
     id: UUID
@@ -46,17 +47,13 @@ class NewReceipt:
     external_ref: str | None = None
     payer_name: str | None = None
     payer_iban: str | None = None
+    allocated_on: date | None = None
     pays: Sequence[tuple[UUID, int]] = field(default=())
     uses: Sequence[tuple[UUID, UUID, int]] = field(default=())
 
 
-def receive(
-    session: Session, receipts: Sequence[NewReceipt], *, allocated_on: date | None = None
-) -> list[str]:
-    """Book receipts: open item, receipt, journal entry, allocations. Gives their numbers, in the same order.
-
-    `allocated_on`: the day the allocations count from; the day of receipt for history, today otherwise.
-    """
+def receive(session: Session, receipts: Sequence[NewReceipt]) -> list[str]:
+    """Book receipts: open item, receipt, journal entry, allocations. Gives their numbers, in the same order."""
     if not receipts:
         return []
     ledger.lock_customers(session, (r.customer_id for r in receipts))
@@ -64,7 +61,7 @@ def receive(
     _open_items(session, receipts, numbers)
     _write_receipts(session, receipts)
     ledger.post(session, [_entry(r, number) for r, number in zip(receipts, numbers, strict=True)])
-    ledger.allocate(session, [pair for r in receipts for pair in _pairs(r, allocated_on or clock.today())])
+    ledger.allocate(session, [pair for r in receipts for pair in _pairs(r, r.allocated_on or clock.today())])
     return numbers
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from shared.customers.files import read_customers
 from shared.errors import DomainError, RefusedFile
+from shared.importing.fec_items import read_fec_books
 from shared.invoices.cii import read_cii
 from shared.invoices.facturx import read_facturx
-from shared.invoices.fec_items import read_fec_books
 from shared.invoices.files import read_invoices
-from shared.invoices.history import read_payments
 from shared.invoices.recognise import recognise
 from shared.invoices.ubl import read_ubl
+from shared.payments.history_file import read_payments
 from shared.tabular.rows import RowError
 from tests.make import files
 

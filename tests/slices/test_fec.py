@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RefusedFile
+from shared.importing.fec_items import FecBooks, read_fec_books
 from shared.invoices.fec import read_fec
-from shared.invoices.fec_items import FecBooks, read_fec_books
 from shared.ledger.fec_writer import HEADER, FecLine, write_fec
 from tests.make.files import fec_line, fec_lines
 

@@ -11,7 +11,7 @@ import pytest
 
 from shared.customers.files import read_customers
 from shared.invoices.files import InvoiceRow, VatShare, read_invoices
-from shared.invoices.history import PaymentRow, read_payments
+from shared.payments.history_file import PaymentRow, read_payments
 from shared.tabular.rows import RowError
 from tests.make import files
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 from shared.customers.files import CustomerRow
 from shared.invoices.fec import Fec, Receivable, read_fec
 from shared.invoices.files import InvoiceRow
-from shared.invoices.history import PaymentRow
+from shared.payments.history_file import PaymentRow
 
 _METHODS = {"sale": "credit_note", "payment": "", "opening": "opening", "other": "adjustment"}
 

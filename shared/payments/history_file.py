@@ -8,8 +8,7 @@ from datetime import date
 from typing import BinaryIO, NamedTuple
 
 from shared.iban import parse as parse_iban
-from shared.invoices.files import read_currency
-from shared.money import parse_minor
+from shared.money import parse_currency, parse_minor
 from shared.tabular.reader import open_table
 from shared.tabular.rows import RowCheck, RowError, read_day
 
@@ -50,7 +49,7 @@ def read_payments(source: BinaryIO, currency: str = "EUR") -> PaymentsFile:
 
     def payment(check: RowCheck, cells: tuple[str, ...]) -> PaymentRow:
         reference, customer_ref, received, amount, code, number, method, iban = cells
-        money = (check.read("currency", code, read_currency) if code else currency) or currency
+        money = (check.read("currency", code, parse_currency) if code else currency) or currency
         minor = check.read("amount", amount, parse_minor, money)
         if minor is not None and minor <= 0:
             check.refuse("amount", amount, "A payment received must be more than zero.")
