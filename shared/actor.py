@@ -17,6 +17,7 @@ class Permission(StrEnum):
     SEE_BANK = "see_bank"
     SEE_REPORTS = "see_reports"
     SEE_OPERATIONS = "see_operations"
+    REPLAY_JOBS = "replay_jobs"
     SEE_AUDIT = "see_audit"
     IMPORT_CUSTOMERS = "import_customers"
     IMPORT_INVOICES = "import_invoices"
@@ -37,14 +38,22 @@ DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT})
 ROLES: dict[str, frozenset[Permission]] = {
     "finance": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.IMPORT_STATEMENTS, P.RECONCILE}
-    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS},
+    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS},
     "credit_manager": _EVERYBODY | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT},
     "collector": _EVERYBODY | {P.SEE_REPORTS, P.INVITE_DEBTORS},
     "sales_administration": _EVERYBODY | {P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.INVITE_DEBTORS},
     "sales": _EVERYBODY,
     "board": _EVERYBODY | {P.SEE_REPORTS},
     "administrator": _EVERYBODY
-    | {P.SEE_BANK, P.SEE_REPORTS, P.MANAGE_CREDITORS, P.MANAGE_USERS, P.SEE_AUDIT, P.SEE_OPERATIONS},
+    | {
+        P.SEE_BANK,
+        P.SEE_REPORTS,
+        P.MANAGE_CREDITORS,
+        P.MANAGE_USERS,
+        P.SEE_AUDIT,
+        P.SEE_OPERATIONS,
+        P.REPLAY_JOBS,
+    },
 }
 
 
@@ -52,7 +61,7 @@ ROLES: dict[str, frozenset[Permission]] = {
 class Actor:
     """One who acts. `customers` is the scope of a debtor's person; the creditor's people see all customers."""
 
-    kind: str  # "debtor" | "staff" | "system"
+    kind: str  # "debtor" | "staff" | "system" | "visitor"
     id: UUID | None
     name: str
     permissions: frozenset[Permission]
@@ -69,6 +78,11 @@ class Actor:
 
 # The command line, the worker and the schedule: whoever may start them may do anything.
 SYSTEM = Actor("system", None, "Quittance", frozenset(Permission))
+
+# Somebody at the portal's door, and the back office's doorkeeper who looks up whom a password or a cookie belongs
+# to. Neither may do anything: they only decide which of the two database roles a sign-in goes through.
+VISITOR = Actor("visitor", None, "visitor", frozenset())
+DOORKEEPER = Actor("system", None, "doorkeeper", frozenset())
 
 
 def staff(user_id: UUID, name: str, role: str) -> Actor:

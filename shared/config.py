@@ -25,6 +25,7 @@ class Settings:
     portal_url: str
     backoffice_url: str
     secret: str
+    trusted_proxies: int
 
     @property
     def production(self) -> bool:
@@ -51,6 +52,9 @@ def settings() -> Settings:
         mail_from=read("QUITTANCE_MAIL_FROM", "Quittance <no-reply@quittance.example>"),
         portal_url=read("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/"),
         backoffice_url=read("BACKOFFICE_URL", "http://127.0.0.1:8001").rstrip("/"),
+        trusted_proxies=_count(
+            read("QUITTANCE_TRUSTED_PROXIES", "1" if environment == "production" else "0")
+        ),
         secret=read("QUITTANCE_SECRET") or (_kept_secret(data) if environment != "production" else ""),
     )
     if found.production:
@@ -58,8 +62,16 @@ def settings() -> Settings:
     return found
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigurationError(
+            "QUITTANCE_TRUSTED_PROXIES is “%(value)s”; expected a number such as 1.", value=text[:20]
+        )
+    return int(text)
+
+
 def _refuse_unsafe(found: Settings) -> None:
-    if not found.database_url:
+    if not (found.database_url or found.portal_database_url or found.backoffice_database_url):
         raise ConfigurationError(
             "Production needs DATABASE_URL: the embedded database is for the demo and tests."
         )

@@ -7,14 +7,16 @@ Neither role may change or delete what the books hold. Migrations alone run as t
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
-from functools import cache
+from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import BigInteger, DateTime, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
@@ -32,7 +34,10 @@ REFUSALS: dict[str, DomainError] = {}
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
-    """Tables as typed dataclasses."""
+    """Tables as typed dataclasses. Parameters are sent as the columns' types: an amount of 21,474,836.48 does not
+    fit into the INTEGER that SQLAlchemy makes of `int`, and an instant keeps its time zone."""
+
+    type_annotation_map = {int: BigInteger, datetime: DateTime(timezone=True)}
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def reading(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
     """A READ ONLY transaction in the actor's scope; PostgreSQL itself refuses a write."""
     with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
         session.connection(execution_options={"postgresql_readonly": True})
-        _enter_scope(session, actor, presenting)
+        enter_scope(session, actor, presenting)
         yield session
         session.rollback()
 
@@ -50,7 +55,7 @@ def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
     """One transaction, one verb: commits at the end of the block, or changes nothing at all."""
     with Session(_engine(_role_of(actor)), expire_on_commit=False) as session:
         try:
-            _enter_scope(session, actor, presenting)
+            enter_scope(session, actor, presenting)
             yield session
             session.flush()
             # Deferred promises (balance of entries, audit seals) are kept or refused here, not at COMMIT,
@@ -68,8 +73,11 @@ def driver(session: Session) -> psycopg.Connection[Any]:
     return raw
 
 
-def _enter_scope(session: Session, actor: Actor, presenting: str) -> None:
-    """Tell row-level security who looks: it shows only the rows of these customers, this user, this secret."""
+def enter_scope(session: Session, actor: Actor, presenting: str) -> None:
+    """Tell row-level security who looks: it shows only the rows of these customers, this user, this secret.
+
+    The doors call it; a sign-in calls it once more, when the stranger has become somebody.
+    """
     session.execute(
         text(
             "SELECT set_config('app.customers', :customers, true), set_config('app.user', :user, true),"
@@ -106,7 +114,7 @@ _embedded: EmbeddedPostgres | None = None
 def available() -> Iterator[None]:
     """Hold the database open for a process: the server of `DATABASE_URL`, else the embedded one."""
     global _embedded
-    if settings().database_url:
+    if _server_is_configured():
         yield
         return
     with EmbeddedPostgres(settings().data / "postgres") as server:
@@ -119,12 +127,24 @@ def available() -> Iterator[None]:
             _embedded = None
 
 
+def hold_open() -> None:
+    """`available` for the rest of the process: for a web server's worker, which has no block of its own."""
+    held = ExitStack()
+    held.enter_context(available())
+    atexit.register(held.close)
+
+
+def _server_is_configured() -> bool:
+    found = settings()
+    return bool(found.database_url or found.portal_database_url or found.backoffice_database_url)
+
+
 def close() -> None:
     """Drop all connections, before the server stops or a process forks."""
-    if _engine.cache_info().currsize:
-        for role in (PORTAL_ROLE, BACKOFFICE_ROLE):
-            _engine(role).dispose()
-    _engine.cache_clear()
+    with _making:
+        for engine in _engines.values():
+            engine.dispose()
+        _engines.clear()
 
 
 def owner_url() -> URL:
@@ -136,25 +156,48 @@ def owner_url() -> URL:
     return _embedded.url()
 
 
+def owner_is_known() -> bool:
+    return bool(settings().database_url or _embedded)
+
+
 def role_url(role: str) -> URL:
     """Where a role connects: its own login if one is configured, else the owner's, stepping down at once."""
     own = settings().portal_database_url if role == PORTAL_ROLE else settings().backoffice_database_url
     if own:
         return make_url(own).set(drivername="postgresql+psycopg")
+    if settings().production and role == PORTAL_ROLE:
+        # Stepping down leaves a way back up, to whoever could make the portal run SQL of theirs.
+        raise ConfigurationError(
+            "Production needs DATABASE_URL_PORTAL: a login of the role quittance_portal."
+        )
     if settings().database_url:
         return owner_url().update_query_dict({"options": f"-c role={role}"})
     return owner_url().set(username=role)
 
 
-@cache
+def conninfo(role: str) -> str:
+    """The same for libpq, for the few who need a connection of their own: the queue, and who listens."""
+    url = role_url(role)
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    return psycopg.conninfo.make_conninfo(**arguments)
+
+
+_engines: dict[str, Engine] = {}
+_making = Lock()
+
+
 def _engine(role: str) -> Engine:
-    return create_engine(
-        role_url(role),
-        pool_size=10,
-        max_overflow=10,
-        pool_pre_ping=True,
-        connect_args={"prepare_threshold": 3},
-    )
+    with _making:
+        if role not in _engines:
+            _engines[role] = create_engine(
+                role_url(role),
+                pool_size=10,
+                max_overflow=10,
+                pool_pre_ping=True,
+                hide_parameters=True,  # a failed statement is logged; what it carried may be a secret
+                connect_args={"prepare_threshold": 3},
+            )
+        return _engines[role]
 
 
 def _create_database(server: EmbeddedPostgres) -> None:

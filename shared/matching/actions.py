@@ -95,15 +95,24 @@ def apply(
 
 
 def assign(
-    session: Session, actor: Actor, line_id: UUID, parts: Sequence[Part], on_account: UUID | None = None
+    session: Session,
+    actor: Actor,
+    line_id: UUID,
+    parts: Sequence[Part],
+    on_account: UUID | None = None,
+    *,
+    seen_minor: int | None = None,
 ) -> UUID:
     """Assign a line by hand over items of any customers of its creditor; gives the match.
 
     `on_account`: the customer who keeps the rest as credit. Without it the rest stays on the line, to be assigned
-    later. What a person assigned is never changed by the engine.
+    later. What a person assigned is never changed by the engine. `seen_minor`: what the person saw was left of
+    the line; refused when it is another amount by now.
     """
     actor.must(Permission.RECONCILE)
     line = _line_to_assign(session, line_id)
+    if seen_minor is not None and seen_minor != line.amount_minor:
+        raise Conflict
     items = _items(session, line, [part.item_id for part in parts])
     allocated = [Allocated(items[part.item_id], part.amount_minor) for part in parts if part.amount_minor]
     rest = line.amount_minor - sum(part.amount_minor for part in allocated)
@@ -156,6 +165,13 @@ def undo(session: Session, actor: Actor, match_id: UUID, reason: str) -> None:
     )
     session.flush()
     record(session, actor, "undo_match", "bank_line", match.bank_line_id, reason=reason, match_id=match_id)
+
+
+def request_run(session: Session, actor: Actor) -> None:
+    """Ask the worker for a run: more lines wait than a page can wait for."""
+    actor.must(Permission.RECONCILE)
+    record(session, actor, "request_matching", "bank_lines", "all")
+    record_fact(session, "matching_requested")
 
 
 def text_of(value: object) -> str:

@@ -49,6 +49,12 @@ _LATEST = text("""
     WHERE bank_line_id = ANY (:ids) ORDER BY bank_line_id, decided_at DESC, id DESC""")
 
 
+def waiting(session: Session, actor: Actor) -> int:
+    """How many lines a run would look at."""
+    actor.must(Permission.SEE_BANK)
+    return len(session.scalars(_TO_DECIDE, {"statement": None}).all())
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     line: BankLine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -20,6 +20,7 @@ ANNOUNCED = """
     WHERE e.cancelled_at IS NULL AND e.received_at IS NULL AND p.customer_id = ANY (:customers)
     GROUP BY p.item_id"""
 
+# What was announced may have been settled otherwise meanwhile: then nothing of the item is free, never less.
 # An item without a payee of its own is paid to the account its creditor receives on in that currency. An account
 # nobody confirmed is no payee: row-level security hides it from the portal, the condition from everybody else.
 _PAYABLES = text(f"""
@@ -32,7 +33,7 @@ _PAYABLES = text(f"""
          AND CASE WHEN i.payee_account_id IS NULL THEN b.receives AND b.currency = i.currency
                   ELSE b.id = i.payee_account_id END
     WHERE i.customer_id = ANY (:customers) AND i.open_minor <> 0
-      AND i.open_minor <> coalesce(a.minor, 0)
+      AND sign(i.open_minor - coalesce(a.minor, 0)) = sign(i.amount_minor)
     ORDER BY i.due_on, i.number, i.id""")
 
 
@@ -64,6 +65,21 @@ def expected_payment(session: Session, actor: Actor, payment_id: UUID) -> Expect
     if found is None:
         raise NotFound
     return found
+
+
+def announced_as(session: Session, actor: Actor, fingerprints: Sequence[bytes]) -> list[ExpectedPayment]:
+    """The waiting announcements of these very baskets, if all were announced; else none. Tells a double click."""
+    found = session.scalars(
+        select(ExpectedPayment)
+        .where(
+            ExpectedPayment.basket_hash.in_(fingerprints),
+            ExpectedPayment.customer_id.in_(actor.customers),
+            ExpectedPayment.cancelled_at.is_(None),
+            ExpectedPayment.received_at.is_(None),
+        )
+        .order_by(ExpectedPayment.announced_at, ExpectedPayment.id)
+    ).all()
+    return list(found) if {payment.basket_hash for payment in found} == set(fingerprints) else []
 
 
 def waiting_payments(session: Session, customer_ids: Iterable[UUID]) -> list[ExpectedPayment]:

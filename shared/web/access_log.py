@@ -5,15 +5,12 @@ Addresses may hold secrets (a single-use login link), so the route is logged, ne
 
 from __future__ import annotations
 
-import sys
 from time import perf_counter
-from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
-from structlog.types import EventDict
 
-from shared.clock import now
+from shared import logs
 from shared.ids import new_id
 
 log = structlog.get_logger("web")
@@ -21,7 +18,7 @@ log = structlog.get_logger("web")
 
 def install(app: Flask) -> None:
     if not structlog.is_configured():
-        _speak_json()
+        logs.configure()
     app.logger.disabled = True  # a failure is told once, below, with the request's id
     app.before_request(_begin)
     app.after_request(_end)
@@ -56,22 +53,3 @@ def _end(response: Response) -> Response:
             actor=f"{actor.kind}:{actor.id}" if actor else None,
         )
     return response
-
-
-def _speak_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            _at,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str),
-        ],
-        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-
-
-def _at(_logger: Any, _name: str, event: EventDict) -> EventDict:
-    event["at"] = now().isoformat(timespec="milliseconds")
-    return event

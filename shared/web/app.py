@@ -16,6 +16,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.actor import Actor
 from shared.config import Settings, settings
@@ -43,10 +44,13 @@ def make_app(
 
     `name` is the app's package and names its cookies and keys; `login`, `logout`, `home` are endpoints;
     `load_actor` answers who is asking (None: nobody yet); `ready` whether the database answers;
-    `person_language` the language saved for who is asking; `max_upload` bounds every request's bytes.
+    `person_language` the language saved for who has signed in; `max_upload` bounds every request's bytes.
     """
     app = Flask(name, static_folder=None)
     app.config.update(_configuration(name, settings(), max_upload), **(config or {}))
+    if proxies := settings().trusted_proxies:
+        # Rate limits count places: without this all visitors would come from the proxy.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(assets.blueprint)

@@ -18,7 +18,7 @@ from flask import Blueprint, Response, abort, request, url_for
 from shared.web.access import public
 
 _STATIC = Path(__file__).parent / "static"
-_STYLES = ("tokens", "base", "shell", "parts", "actions", "forms", "tables")
+_STYLES = ("tokens", "base", "shell", "parts", "actions", "forms", "tables", "desk", "payment")
 _FONTS = {400: "Regular", 500: "Medium", 600: "SemiBold", 700: "Bold"}
 _A_YEAR = 31_536_000
 

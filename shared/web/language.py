@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, g, has_request_context, request
 from shared import i18n
 from shared.i18n import LANGUAGES
 from shared.money import Money
+from shared.web.access import visitor
 
 THEMES = ("auto", "light", "dark")
 _A_YEAR = 31_536_000
@@ -67,13 +68,13 @@ def translated(text: object) -> str:
 def money(value: Money | int, currency: str | None = None) -> str:
     """`{{ total|money }}` or `{{ item.open_minor|money(item.currency) }}`."""
     value = _as_money(value, currency)
-    return i18n.money(language(), value.minor, value.currency)
+    return _legible(i18n.money(language(), value.minor, value.currency))
 
 
 def amount(value: Money | int, currency: str | None = None) -> str:
     """The bare number, where the currency stands beside it."""
     value = _as_money(value, currency)
-    return i18n.amount(language(), value.minor, value.currency)
+    return _legible(i18n.amount(language(), value.minor, value.currency))
 
 
 def day(value: date, form: str = "medium") -> str:
@@ -85,7 +86,12 @@ def instant(value: datetime, form: str = "medium") -> str:
 
 
 def number(value: int) -> str:
-    return i18n.number(language(), value)
+    return _legible(i18n.number(language(), value))
+
+
+def _legible(written: str) -> str:
+    # The face of our screens has no narrow no-break space; what browsers make up for it cannot be seen.
+    return written.replace("\u202f", "\u00a0")
 
 
 def _as_money(value: Money | int, currency: str | None) -> Money:
@@ -100,8 +106,8 @@ def _choose() -> str:
     for wanted in (request.args.get("lang"), request.cookies.get("lang")):
         if wanted in LANGUAGES:
             return wanted
-    saved = current_app.extensions["person_language"]()
-    if saved:
+    # Only asked for who is signed in: on the page that says the database is down, nobody is.
+    if visitor() and (saved := current_app.extensions["person_language"]()):
         return i18n.speaks(saved)
     return request.accept_languages.best_match(LANGUAGES) or "en"
 

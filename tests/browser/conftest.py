@@ -37,7 +37,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(url)
+        answer = page.goto(url)
+        assert answer is not None
+        assert answer.status < 500, page.inner_text("body")
         page.evaluate("document.fonts.ready.then(() => true)")
         return page
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.bank_statements.camt import read_camt
 from shared.bank_statements.reading import Entry, Occurrences, StatementEnd, StatementHead, identity
 from shared.errors import RefusedFile
-from tests.make.camt import ACCOUNT, Camt053, Detail, Line, Statement, believable
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 
 WHOLE = Camt053().bytes(
     Statement([*believable(50), Line(-100, is_reversal=True, name="X")], id="S1"),

@@ -11,6 +11,7 @@ from tests.house_rules.files import files, named
 MARKS = {"N_", "_", "gettext", "ngettext", "notice"}
 # Read by whoever operates the server, on the command line, which speaks English.
 NOT_FOR_SCREENS = {"ConfigurationError"}
+COMMAND_LINE = "cli"
 
 
 def all_messages() -> dict[str, str]:
@@ -19,6 +20,8 @@ def all_messages() -> dict[str, str]:
     trees = {path: ast.parse(path.read_text("utf-8")) for path in files(".py")}
     refusals = refusal_names(trees.values())
     for path, tree in trees.items():
+        if COMMAND_LINE in path.parts:
+            continue
         for line, message in _in_python(tree, refusals):
             found.setdefault(message, f"{named(path)}:{line}")
     for path in files(".html", ".txt"):
@@ -26,6 +29,13 @@ def all_messages() -> dict[str, str]:
             for line, message in _in_template(path):
                 found.setdefault(message, f"{named(path)}:{line}")
     return found
+
+
+def every_text() -> set[str]:
+    """All texts of the code and all messages of the templates: what a translation may be of."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in files(".py")]
+    texts = {text for tree in trees for node in ast.walk(tree) if (text := _text(node)) is not None}
+    return texts | set(all_messages())
 
 
 def refusal_names(trees) -> set[str]:
@@ -64,7 +74,7 @@ def _in_template(path: Path) -> Iterator[tuple[int, str]]:
                     yield line, text
 
 
-def _text(node: ast.expr) -> str | None:
+def _text(node: ast.AST) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 

@@ -24,6 +24,8 @@ def test_no_file_is_too_long(suffix):
 def test_no_function_is_too_long():
     long = {}
     for path in files(".py", tests=True):
+        if "versions" in path.parts:  # a migration is one list of statements, read once from top to bottom
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - node.lineno + 1

@@ -9,7 +9,7 @@ from tests.house_rules.files import files, named
 
 TEMPLATES = [path for path in files(".html", tests=True) if "templates" in path.parts]
 # Mails are read in mail programs, which know inline styles only.
-PAGES = [path for path in TEMPLATES if "mail" not in path.parts]
+PAGES = [path for path in TEMPLATES if "notifications" not in path.parts]
 
 
 class Inline(HTMLParser):

@@ -19,6 +19,7 @@ from shared.ledger.rules import BANK, CUSTOMERS, SALES, UNASSIGNED, Entry, Line
 
 # Valid by their check digits, of no bank.
 OWN_IBAN = "FR7610107375867753219372266"
+SECOND_IBAN = "FR1420041010050500013M02606"
 FACTOR_IBAN = "FR3030003035400005000000178"
 PAYER_IBAN = "FR7630006000011234567890189"
 
@@ -27,6 +28,8 @@ PAYER_IBAN = "FR7630006000011234567890189"
 class Books:
     """One creditor with an account; customers and documents are added as a test needs them."""
 
+    name: str = "Ateliers Vernaison SAS"
+    iban: str = OWN_IBAN
     creditor_id: UUID = field(init=False)
     account_id: UUID = field(init=False)
     statement_id: UUID = field(init=False)
@@ -34,8 +37,8 @@ class Books:
 
     def __post_init__(self) -> None:
         with db.writing(SYSTEM) as session:
-            creditor = creditors.add_creditor(session, SYSTEM, name="Ateliers Vernaison SAS")
-            account = creditors.add_account(session, SYSTEM, creditor, OWN_IBAN, bic="AGRIFRPP")
+            creditor = creditors.add_creditor(session, SYSTEM, name=self.name)
+            account = creditors.add_account(session, SYSTEM, creditor, self.iban, bic="AGRIFRPP")
             self.creditor_id, self.account_id = creditor.id, account.id
             self.statement_id = new_id()
             session.execute(

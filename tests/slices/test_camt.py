@@ -11,7 +11,7 @@ from shared import money
 from shared.bank_statements.camt import read_camt
 from shared.bank_statements.reading import Entry, Occurrences, StatementEnd, StatementHead, identity
 from shared.errors import RefusedFile
-from tests.make.camt import ACCOUNT, Camt053, Detail, Line, Statement, believable
+from shared.sandbox.camt_files import ACCOUNT, Camt053, Detail, Line, Statement, believable
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples"
 TRUTH = SAMPLES / "truth.json"

@@ -17,6 +17,7 @@ from shared.web.render import notice, render, see_other
 from shared.web.shell import here
 from tests.browser.gallery.app import gallery
 
+INES = staff(UUID(int=5), "Inès", "finance")
 REFUSALS = {
     "missing": (NotFound(), 404),
     "forbidden": (NotAllowed(), 403),
@@ -125,7 +126,7 @@ def test_production_is_https_only(monkeypatch, make):
     ],
 )
 def test_which_language_is_spoken(make, url, cookie, saved, accepted, spoken):
-    client = make(person_language=lambda: saved)
+    client = make(load_actor=lambda: INES, person_language=lambda: saved)
     if cookie:
         client.set_cookie("lang", cookie)
     assert client.get(url, headers={"Accept-Language": accepted} if accepted else {}).text == spoken
@@ -183,11 +184,19 @@ def test_a_crash_tells_the_reference_and_logs_the_cause(make, capsys):
     assert {line["request_id"] for line in lines} == {answer.headers["X-Request-Id"]}
 
 
+def test_a_database_that_is_down_still_gets_a_designed_page(make):
+    down = {"load_actor": lambda: 1 / 0, "person_language": lambda: 1 / 0}
+    answer = make(**down, config={"PROPAGATE_EXCEPTIONS": False}).get(
+        "/page", headers={"Accept-Language": "fr"}
+    )
+    assert answer.status_code == 500
+    assert "Une erreur s’est produite de notre côté" in answer.text
+
+
 def test_the_log_never_holds_an_address(make, capsys):
-    who = staff(UUID(int=5), "Inès", "finance")
-    make(load_actor=lambda: who).get("/refuse/missing?token=s3cret")
+    make(load_actor=lambda: INES).get("/refuse/missing?token=s3cret")
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
-    assert (line["route"], line["status"], line["actor"]) == ("/refuse/<which>", 404, f"staff:{who.id}")
+    assert (line["route"], line["status"], line["actor"]) == ("/refuse/<which>", 404, f"staff:{INES.id}")
     assert "s3cret" not in json.dumps(line)
 
 

@@ -120,7 +120,10 @@
     if (event.key === "Escape") for (const menu of findAll("details.menu[open]")) { menu.open = false; find("summary", menu).focus(); }
     const typing = event.target.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !keysWanted() || find("dialog[open]")) return;
-    if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
+    if (event.key === "Enter" && event.target.closest?.("a, button, summary, select")) return;
+    const own = find(`[data-key="${CSS.escape(event.key)}"]`); // a page's own keys come first
+    if (own) { event.preventDefault(); own.click(); }
+    else if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
   });
 
   /* htmx: the CSRF token travels as a header; after a swap the focus goes where the new part asks for it. */

@@ -8,7 +8,8 @@ from wsgiref.simple_server import make_server
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, DateField, FileField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Email
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Email, InputRequired
 
 from shared.actor import Actor, staff
 from shared.errors import Conflict
@@ -49,20 +50,22 @@ STATUSES = (
 
 
 class GalleryForm(Form):
-    name = StringField(N_("Name"), [DataRequired()], description=N_("As on the invoice"))
-    mail = StringField(N_("Mail address"), [DataRequired(), Email()])
-    amount = AmountField(N_("Amount"), [DataRequired(), Positive()])
-    due = DateField(N_("Due date"), [DataRequired()])
-    creditor = SelectField(N_("Creditor"), choices=[("a", "Lumen SAS"), ("b", "Lumen Services SARL")])
+    name = StringField(N_("Name"), [InputRequired()], description=N_("As on the invoice"))
+    mail = StringField(N_("Mail address"), [InputRequired(), Email()])
+    amount = AmountField(N_("Amount"), [InputRequired(), Positive()])
+    due = DateField(N_("Due date"), [InputRequired()])
+    creditor = SelectField(
+        N_("Creditor"), choices=[SelectChoice("a", "Lumen SAS"), SelectChoice("b", "Lumen Services SARL")]
+    )
     method = RadioField(
         N_("How do you pay?"),
-        choices=[("transfer", N_("Transfer")), ("file", N_("File for the bank"))],
+        choices=[SelectChoice("transfer", "Transfer"), SelectChoice("file", "File for the bank")],
         default="file",
     )
     note = TextAreaField(N_("Note"))
     copy_me = BooleanField(N_("Send me a copy"))
     file = FileField(N_("Bank statement"))
-    code = StringField(N_("Code"), [DataRequired()])
+    code = StringField(N_("Code"), [InputRequired()])
 
 
 def sample() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""camt.053 files for tests, demonstrations and benchmarks: any version's namespace, every awkward case.
+"""camt.053 files for benchmarks, demonstrations and tests: any version’s namespace, every awkward case.
 
 What is written here is believable, and known exactly: a test compares what was read with the `Line`s that went in.
 """
@@ -182,7 +182,7 @@ class Camt053:
 
 def believable(count: int, seed: int = 1, days: int = 20, refs: bool = True) -> Iterator[Line]:
     """`count` lines as a French company's bank writes them: mostly transfers received, some fees, a few batches."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     names = [f"{rng.choice(_TRADES)} {rng.choice(_PLACES)} {n}" for n in range(max(10, count // 50))]
     for number in range(count):
         amount = rng.randint(900, 900_000)

@@ -1,0 +1,1 @@
+"""Reconciling bank lines: the queue, one line, what was matched, undoing it."""

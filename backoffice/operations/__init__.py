@@ -1,0 +1,1 @@
+"""What the machinery does, and what waits for a person."""

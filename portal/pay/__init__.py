@@ -1,0 +1,1 @@
+"""The way from open invoices to an announced transfer."""

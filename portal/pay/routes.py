@@ -1,0 +1,164 @@
+"""Choose, check, announce. Every step is worked out from the form alone: nothing waits on the server in between."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+
+from portal.pay.forms import DayForm
+from portal.pay.selection import ALL, OVERDUE, Selection, offered, selection
+from shared import clock
+from shared.actor import Actor
+from shared.db import reading, writing
+from shared.errors import DomainError
+from shared.i18n import N_
+from shared.payments.announcing import announce
+from shared.payments.queries import announced_as, payables
+from shared.payments.rules import Basket, Payable
+from shared.reporting.account import Parties, parties
+from shared.web.access import current_actor, debtor_only
+from shared.web.errors import told
+from shared.web.paging import PAGE_SIZE, page_links, page_number
+from shared.web.render import notice, render, see_other
+
+blueprint = Blueprint("pay", __name__)
+
+# Credits are offered oldest first; who has more uses these first.
+_CREDITS_SHOWN = 20
+
+
+@blueprint.get("/pay")
+@debtor_only
+def index() -> ResponseReturnValue:
+    """The first step: everything, what is past its due date, or these."""
+    found, people = _account()
+    today, page = clock.today(), page_number()
+    owed = [p for p in found if p.free_minor > 0]
+    return render(
+        "pay/index.html",
+        offers=[(how, _sums(offered(found, how, today))) for how in (ALL, OVERDUE)],
+        rows=owed[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        links=page_links(page, len(owed)),
+        unconfirmed=[p for p in owed if p.payee is None][:PAGE_SIZE],
+        ticked=set(request.args.getlist("item")),
+        parties=people,
+        today=today,
+    )
+
+
+@blueprint.get("/pay/check")
+@debtor_only
+def start_again() -> ResponseReturnValue:
+    """The second step lives in a form; its bare address leads to the first."""
+    return see_other(url_for("pay.index"))
+
+
+@blueprint.post("/pay/check")
+@debtor_only
+def check() -> ResponseReturnValue:
+    """The second step: amounts, credits, the day, and one summary per transfer. htmx asks for the summary alone."""
+    found, people = _account()
+    return _checking(
+        selection(request.form, found, clock.today()), people, DayForm(), new="day" not in request.form
+    )
+
+
+@blueprint.post("/pay/confirm")
+@debtor_only
+def confirm() -> ResponseReturnValue:
+    """Announce exactly what was shown; the same form sent again leads to the same transfers."""
+    actor, form = current_actor(), DayForm()
+    if not form.validate():
+        found, people = _account()
+        return _checking(selection(request.form, found, clock.today()), people, form, status=422)
+    try:
+        with writing(actor) as session:
+            made = announced_as(session, actor, _shown())
+            if not made:
+                chosen = selection(request.form, payables(session, actor), clock.today())
+                if _as_shown(chosen.baskets()):
+                    made = announce(session, actor, chosen.choices, form.day.data)
+    except DomainError as refused:
+        found, people = _account()
+        return _checking(
+            selection(request.form, found, clock.today()), people, form, refused=refused, status=422
+        )
+    if made:
+        return see_other(url_for("payments.transfers", id=[str(payment.id) for payment in made]))
+    found, people = _account()
+    notice(N_("The amounts are not the ones shown before. Look at the totals, then confirm."), "info")
+    return _checking(selection(request.form, found, clock.today()), people, form)
+
+
+def _checking(
+    chosen: Selection,
+    people: Parties,
+    form: DayForm,
+    *,
+    new: bool = False,
+    refused: DomainError | None = None,
+    status: int = 200,
+) -> Response:
+    made: list[Basket] = []
+    try:
+        made = chosen.baskets()
+    except DomainError as error:
+        refused = refused or error
+    rows = [chosen.payables[i] for i in _listed(chosen)]
+    if new and not rows and chosen.how not in (ALL, OVERDUE):
+        notice(N_("Choose at least one invoice to pay."), "info")
+        return see_other(url_for("pay.index"))
+    return render(
+        "pay/check.html",
+        fragment="_summary.html",
+        chosen=chosen,
+        rows=rows[:PAGE_SIZE],
+        unseen=rows[PAGE_SIZE:],
+        credits=chosen.credits[:_CREDITS_SHOWN],
+        credits_unseen=max(len(chosen.credits) - _CREDITS_SHOWN, 0),
+        baskets=made,
+        refused=told(refused) if refused else None,
+        wrong={item_id: told(error) for item_id, error in chosen.refused.items()},
+        form=form,
+        parties=people,
+        today=clock.today(),
+        status=status if refused is None or new else 422,
+    )
+
+
+def _account() -> tuple[list[Payable], Parties]:
+    actor: Actor = current_actor()
+    with reading(actor) as session:
+        return payables(session, actor), parties(session, actor)
+
+
+def _listed(chosen: Selection) -> list[UUID]:
+    """The invoices the form lists: the chosen ones, and those it listed before and were unticked since."""
+    shown = set(request.form.getlist("shown"))
+    return [
+        p.item_id
+        for p in chosen.payables.values()
+        if p.free_minor > 0 and (p.item_id in chosen.amounts or str(p.item_id) in shown)
+    ]
+
+
+def _sums(found: list[Payable]) -> dict[str, tuple[int, int]]:
+    """How many and how much, per currency."""
+    sums: dict[str, tuple[int, int]] = {}
+    for payable in found:
+        count, minor = sums.get(payable.currency, (0, 0))
+        sums[payable.currency] = (count + 1, minor + payable.free_minor)
+    return sums
+
+
+def _shown() -> list[bytes]:
+    """The baskets whose totals the person saw when they confirmed."""
+    texts = request.form.getlist("seen")
+    return [bytes.fromhex(text) for text in texts if len(text) == 64 and set(text) <= set("0123456789abcdef")]
+
+
+def _as_shown(made: list[Basket]) -> bool:
+    return {basket.fingerprint for basket in made} == set(_shown())

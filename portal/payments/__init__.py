@@ -1,0 +1,1 @@
+"""Transfers: announced, with all a bank needs to know, and received."""

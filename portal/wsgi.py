@@ -1,0 +1,11 @@
+"""What the web server loads: `portal.wsgi:app`."""
+
+from __future__ import annotations
+
+from portal.app import create_app
+from shared import db
+from shared.logs import configure
+
+configure()
+db.hold_open()
+app = create_app()

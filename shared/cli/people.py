@@ -1,0 +1,104 @@
+"""Commands about creditors, their accounts, and people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+
+from shared import db
+from shared.actor import ROLES, SYSTEM
+from shared.cli.output import AsJson, answer, opened, screen
+from shared.creditors import actions as creditors
+from shared.customers.models import Customer
+from shared.errors import DomainError, NotFound
+from shared.identity import actions as identity
+
+
+def add_creditor(
+    name: Annotated[str, typer.Option(help="Its registered name, as debtors see it.")],
+    siren: Annotated[str | None, typer.Option(help="Nine digits.")] = None,
+    iban: Annotated[str | None, typer.Option(help="Its first account.")] = None,
+    bic: Annotated[str | None, typer.Option()] = None,
+    code: Annotated[str | None, typer.Option(help="Short name in files and commands.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a legal entity. Example: quittance creditor add --name "Ateliers Vernaison SAS" --code VERNAISON"""
+    with opened(as_json):
+        created = create_creditor(name, siren, iban, bic, code)
+    answer({"creditor": created}) if as_json else screen.print(f"Creditor {created}: {name}")
+
+
+def create_creditor(name: str, siren: str | None, iban: str | None, bic: str | None, code: str | None) -> str:
+    with db.writing(SYSTEM) as session:
+        creditor = creditors.add_creditor(
+            session, SYSTEM, name=name, siren=siren, code=code.upper() if code else None
+        )
+        if iban:
+            creditors.add_account(session, SYSTEM, creditor, iban, bic=bic)
+        return creditor.code
+
+
+def add_account(
+    iban: Annotated[str, typer.Argument()],
+    creditor: Annotated[str, typer.Option(help="Code of the creditor whose account it is.")],
+    bic: Annotated[str | None, typer.Option()] = None,
+    holder: Annotated[str | None, typer.Option(help="Exact name of the holder, else the creditor's.")] = None,
+    currency: Annotated[str, typer.Option()] = "EUR",
+    factor: Annotated[
+        bool, typer.Option("--factor", help="It belongs to a factor, who is named by --holder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a bank account. Example: quittance account add FR7630006000011234567890189 --creditor VERNAISON"""
+    with opened(as_json), db.writing(SYSTEM) as session:
+        owner = creditors.by_code(session, creditor)
+        if factor:
+            if not holder:
+                raise DomainError("Name the factor: --holder NAME")
+            added = creditors.add_factor_account(
+                session, SYSTEM, owner, iban, holder_name=holder, bic=bic, currency=currency, confirmed=True
+            )
+        else:
+            added = creditors.add_account(
+                session, SYSTEM, owner, iban, bic=bic, holder_name=holder, currency=currency
+            )
+        told = {"creditor": owner.code, "iban": added.iban}
+    answer(told) if as_json else screen.print(f"{told['iban']} belongs to {told['creditor']}")
+
+
+def add_user(
+    email: Annotated[str, typer.Argument()],
+    role: Annotated[str, typer.Option(help=", ".join(ROLES))],
+    name: Annotated[str | None, typer.Option()] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add one of the creditor's people; gives the link to set a password. Example: quittance user add a@b.fr --role finance"""
+    if role not in ROLES:
+        raise typer.BadParameter(f"expected one of {', '.join(ROLES)}", param_hint="--role")
+    with opened(as_json), db.writing(SYSTEM) as session:
+        url = identity.add_staff_user(
+            session, SYSTEM, email=email, name=name or email.split("@")[0], role=role
+        )
+    answer({"login_url": url}) if as_json else screen.print(url, soft_wrap=True)
+
+
+def invite(
+    email: Annotated[str, typer.Argument()],
+    customer: Annotated[list[str], typer.Option(help="customer_ref; may be repeated.")],
+    name: Annotated[str | None, typer.Option()] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Invite a debtor's person by mail. Example: quittance debtor invite compta@client.fr --customer C0042"""
+    with opened(as_json), db.writing(SYSTEM) as session:
+        ids = []
+        for ref in customer:
+            found = session.scalar(select(Customer).where(Customer.ref == ref))
+            if found is None:
+                raise NotFound("There is no customer “%(ref)s”.", ref=ref[:40])
+            ids.append(found.id)
+        url = identity.invite_debtor(
+            session, SYSTEM, email=email, name=name or email.split("@")[0], customer_ids=ids
+        )
+    answer({"login_url": url}) if as_json else screen.print(url, soft_wrap=True)

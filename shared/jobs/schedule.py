@@ -1,0 +1,28 @@
+"""What runs when. One table; times are UTC, `minute hour day month weekday`.
+
+Facts and messages are not here: they go out at once, and a worker looks for what was missed every second. Finished
+jobs need no clearing: they leave the queue as they succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.jobs.checks import nightly
+from shared.jobs.clearing import clear_expired
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """`run` opens its own transactions; several workers run it once."""
+
+    name: str
+    cron: str
+    run: Callable[[], None]
+
+
+SCHEDULE: tuple[Scheduled, ...] = (
+    Scheduled("checks", "30 1 * * *", nightly),
+    Scheduled("clear_expired", "15 * * * *", clear_expired),
+)

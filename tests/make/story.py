@@ -1,0 +1,60 @@
+"""Books with one of everything the back office shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from shared import clock, db
+from shared.actor import SYSTEM
+from shared.matching import run
+from shared.matching.actions import Part, assign, undo
+from shared.payments import announcing
+from shared.payments.rules import Choice
+from tests.make.books import PAYER_IBAN, Books
+from tests.make.people import an_invitation
+
+
+class Story(Books):
+    """A customer with invoices in every state, a group, lines matched, undone and waiting."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        today = clock.today()
+        self.parent = self.customer("C001", group="G1", iban=PAYER_IBAN)
+        self.child = self.customer("C002", group="G1")
+        self.late = self.invoice(self.parent, "F-2026-0001", 120000, due_on=today - timedelta(days=45))
+        self.open = self.invoice(self.child, "F-2026-0002", 50000)
+        self.credit = self.invoice(self.parent, "A-2026-0003", -10000)
+        self.paid = self.invoice(self.child, "F-2026-0004", 7700)
+        self.announced = self.invoice(self.parent, "F-2026-0005", 30000)
+        debtor = self.debtor(self.parent)
+        with db.writing(debtor) as session:
+            announcing.announce(session, debtor, [Choice(self.announced)], today)
+        self.matched_line = self.bank_line(7700, "F-2026-0004")
+        self.waiting_line = self.bank_line(
+            169000, "VIR FACTURES F-2026-0001 ET F-2026-0002 ACOMPTE", iban=PAYER_IBAN
+        )
+        self.other_line = self.bank_line(999, "inconnu")
+        list(run.run(SYSTEM))
+        partly = self.bank_line(2000, "acompte")
+        with db.writing(SYSTEM) as session:
+            undone = assign(session, SYSTEM, partly, [Part(self.open, 2000)])
+        with db.writing(SYSTEM) as session:
+            undo(session, SYSTEM, undone, "wrong customer")
+        an_invitation("lea@client.fr", self.parent)
+
+    def ids(self) -> dict[str, UUID]:
+        """By the names the addresses use."""
+        with db.reading(SYSTEM) as session:
+            match = session.scalar(text("SELECT id FROM match WHERE outcome = 'applied' ORDER BY id LIMIT 1"))
+        return {
+            "line_id": self.waiting_line,
+            "match_id": match,
+            "item_id": self.late,
+            "customer_id": self.parent,
+            "account_id": self.account_id,
+            "statement_id": self.statement_id,
+        }
