@@ -36,9 +36,15 @@ def customers(
     """Customers from CSV or XLSX. Example: quittance import customers customers.csv"""
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
-        with db.writing(SYSTEM) as session:
+        with db.writing(SYSTEM) as session, file.open("rb") as source:
             return customer_files.import_customers(
-                session, SYSTEM, file, skip_bad_rows=skip_bad_rows, form=form, progress=moved
+                session,
+                SYSTEM,
+                source,
+                file.name,
+                format=form,
+                skip_bad_rows=skip_bad_rows,
+                progress=lambda rows: moved(rows, None),
             ).as_json()
 
     each_file(files, take, as_json)
@@ -54,15 +60,17 @@ def invoices(
     """Invoices and credit notes from CSV, XLSX, FEC, Factur-X, UBL or CII. Example: quittance import invoices f.csv"""
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
-        with db.writing(SYSTEM) as session:
+        with db.writing(SYSTEM) as session, file.open("rb") as source:
             return invoice_files.import_invoices(
                 session,
                 SYSTEM,
-                file,
+                source,
+                file.name,
                 creditor=creditor,
+                format=form,
                 skip_bad_rows=skip_bad_rows,
-                form=form,
-                progress=moved,
+                folder=file.parent,
+                progress=lambda rows: moved(rows, None),
             ).as_json()
 
     each_file(files, take, as_json)
@@ -78,15 +86,16 @@ def payments(
     """Payments settled before, as history. Example: quittance import payments payments.csv"""
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
-        with db.writing(SYSTEM) as session:
+        with db.writing(SYSTEM) as session, file.open("rb") as source:
             return payment_files.import_payments(
                 session,
                 SYSTEM,
-                file,
+                source,
+                file.name,
                 creditor=creditor,
+                format=form,
                 skip_bad_rows=skip_bad_rows,
-                form=form,
-                progress=moved,
+                progress=lambda rows: moved(rows, None),
             ).as_json()
 
     each_file(files, take, as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -110,15 +111,15 @@ def _creditors() -> None:
 
 
 def _import_files(folder: Path, story: Story, bar: Bar) -> None:
-    takers = (
+    for kind, take in (
         ("customers", customer_files.import_customers),
-        ("invoices", invoice_files.import_invoices),
+        ("invoices", partial(invoice_files.import_invoices, folder=folder)),
         ("payments", payment_files.import_payments),
-    )
-    for kind, take in takers:
-        with bar(f"Importing {kind}.csv") as moved, db.writing(SYSTEM) as session:
-            result = take(session, SYSTEM, folder / f"{kind}.csv", progress=moved).as_json()
-        story.tell(f"{kind}.csv", f"{result['created']} created", **{f"{kind}_created": result["created"]})
+    ):
+        path = folder / f"{kind}.csv"
+        with bar(f"Importing {path.name}") as moved, db.writing(SYSTEM) as session, path.open("rb") as source:
+            created = take(session, SYSTEM, source, path.name, progress=moved).created
+        story.tell(path.name, f"{created} created", **{f"{kind}_created": created})
 
 
 def _people(story: Story) -> None:
