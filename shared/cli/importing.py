@@ -13,10 +13,10 @@ from shared.actor import SYSTEM
 from shared.bank_statements.importing import import_statement
 from shared.cli.output import AsJson, answer, notes, opened, progress, refusal, screen
 from shared.creditors.actions import by_code, the_only_one
+from shared.customers.importing import import_customers
 from shared.errors import DomainError, RefusedFile
-from shared.importing import customers as customer_files
-from shared.importing import invoices as invoice_files
-from shared.importing import payments as payment_files
+from shared.importing.invoices import import_invoices
+from shared.importing.payments import import_payments
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)]
 Creditor = Annotated[str | None, typer.Option(help="Code of the creditor, where the file does not name it.")]
@@ -27,24 +27,16 @@ Form = Annotated[
     str | None, typer.Option("--format", help="Force the format instead of reading it off the content.")
 ]
 
-Progress = Callable[[int, int | None], None]
+Progress = Callable[[int], None]
 
 
-def customers(
-    files: Files, skip_bad_rows: SkipBadRows = False, form: Form = None, as_json: AsJson = False
-) -> None:
+def customers(files: Files, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
     """Customers from CSV or XLSX. Example: quittance import customers customers.csv"""
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
         with db.writing(SYSTEM) as session, file.open("rb") as source:
-            return customer_files.import_customers(
-                session,
-                SYSTEM,
-                source,
-                file.name,
-                format=form,
-                skip_bad_rows=skip_bad_rows,
-                progress=lambda rows: moved(rows, None),
+            return import_customers(
+                session, SYSTEM, source, file.name, skip_bad_rows=skip_bad_rows, progress=moved
             ).as_json()
 
     each_file(files, take, as_json)
@@ -61,7 +53,7 @@ def invoices(
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
         with db.writing(SYSTEM) as session, file.open("rb") as source:
-            return invoice_files.import_invoices(
+            return import_invoices(
                 session,
                 SYSTEM,
                 source,
@@ -70,32 +62,27 @@ def invoices(
                 format=form,
                 skip_bad_rows=skip_bad_rows,
                 folder=file.parent,
-                progress=lambda rows: moved(rows, None),
+                progress=moved,
             ).as_json()
 
     each_file(files, take, as_json)
 
 
 def payments(
-    files: Files,
-    creditor: Creditor = None,
-    skip_bad_rows: SkipBadRows = False,
-    form: Form = None,
-    as_json: AsJson = False,
+    files: Files, creditor: Creditor = None, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False
 ) -> None:
     """Payments settled before, as history. Example: quittance import payments payments.csv"""
 
     def take(file: Path, moved: Progress) -> dict[str, Any]:
         with db.writing(SYSTEM) as session, file.open("rb") as source:
-            return payment_files.import_payments(
+            return import_payments(
                 session,
                 SYSTEM,
                 source,
                 file.name,
                 creditor=creditor,
-                format=form,
                 skip_bad_rows=skip_bad_rows,
-                progress=lambda rows: moved(rows, None),
+                progress=moved,
             ).as_json()
 
     each_file(files, take, as_json)
@@ -122,7 +109,7 @@ def statement(
                 source,
                 file.name,
                 create_account=owner,
-                progress=lambda done: moved(done, None),
+                progress=moved,
             )
             return taken.as_json()
 
@@ -139,13 +126,12 @@ def each_file(files: list[Path], take: Callable[[Path, Progress], dict[str, Any]
                     answers.append(take(file, moved))
             except DomainError as error:
                 if isinstance(error, RefusedFile) and error.file is None:
-                    error.file = str(file)
+                    error.file = file.name
                 refused = True
-                answers.append({"file": str(file), **refusal(error)})
+                answers.append({**refusal(error), "file": str(file)})
                 if not as_json:
-                    notes.print(f"{file.name}: {error}", style="bold", markup=False, highlight=False)
+                    notes.print(str(error), style="bold", markup=False, highlight=False)
                 continue
-            refused |= bool(answers[-1].get("refused"))
             if not as_json:
                 tell(file, answers[-1])
     if as_json:
@@ -159,6 +145,8 @@ def tell(file: Path, told: dict[str, Any]) -> None:
         f"{told[name]} {name}" for name in ("created", "updated", "unchanged", "duplicates") if told.get(name)
     )
     screen.print(f"{file.name}: {told['format']}, {told['rows']} rows: {counts or 'nothing new'}")
+    for remark in told.get("remarks", ()):
+        notes.print(f"  {remark}", markup=False, highlight=False)
     for row in told["rejected"]:
         place = ", ".join(f"{name} {row[name]}" for name in ("line", "column") if row.get(name) is not None)
         notes.print(f"  {place}: “{row.get('value', '')}”: {row['error']}", markup=False, highlight=False)

@@ -23,6 +23,7 @@ from rich.table import Table
 from shared import db, schema
 from shared.config import settings
 from shared.errors import DomainError, RefusedFile
+from shared.tabular.imported import RefusedRows
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
 
@@ -54,6 +55,8 @@ def refusal(error: DomainError) -> dict[str, Any]:
         told = {"file": error.file, "error": str(error), "line": error.line}
         if error.column is not None:
             told["column"] = error.column
+    if isinstance(error, RefusedRows):
+        told["rejected"] = [row.as_json() for row in error.rejected]
     return told
 
 

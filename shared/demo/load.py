@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,14 +18,14 @@ from shared.bank_statements.importing import import_statement
 from shared.config import settings
 from shared.creditors import actions as creditors
 from shared.creditors.models import Creditor
+from shared.customers.importing import import_customers
 from shared.customers.models import Customer
 from shared.demo import bank_days, company, history
 from shared.demo.papers import with_documents
 from shared.errors import ConfigurationError
 from shared.identity.actions import add_staff_user, invite_debtor
-from shared.importing import customers as customer_files
-from shared.importing import invoices as invoice_files
-from shared.importing import payments as payment_files
+from shared.importing.invoices import import_invoices
+from shared.importing.payments import import_payments
 from shared.matching import run as matching
 from shared.payments import announcing
 from shared.payments.queries import payables
@@ -111,15 +110,16 @@ def _creditors() -> None:
 
 
 def _import_files(folder: Path, story: Story, bar: Bar) -> None:
-    for kind, take in (
-        ("customers", customer_files.import_customers),
-        ("invoices", partial(invoice_files.import_invoices, folder=folder)),
-        ("payments", payment_files.import_payments),
-    ):
+    for kind in ("customers", "invoices", "payments"):
         path = folder / f"{kind}.csv"
         with bar(f"Importing {path.name}") as moved, db.writing(SYSTEM) as session, path.open("rb") as source:
-            created = take(session, SYSTEM, source, path.name, progress=moved).created
-        story.tell(path.name, f"{created} created", **{f"{kind}_created": created})
+            if kind == "customers":
+                result = import_customers(session, SYSTEM, source, path.name, progress=moved)
+            elif kind == "invoices":
+                result = import_invoices(session, SYSTEM, source, path.name, folder=folder, progress=moved)
+            else:
+                result = import_payments(session, SYSTEM, source, path.name, progress=moved)
+        story.tell(path.name, f"{result.created} created", **{f"{kind}_created": result.created})
 
 
 def _people(story: Story) -> None:

@@ -8,7 +8,6 @@ from typing import BinaryIO
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
-from shared.invoices.recognise import only_tables
 from shared.payments.history import import_history, preview_history
 from shared.payments.history_file import read_payments
 from shared.tabular.imported import ImportResult, Preview
@@ -21,12 +20,10 @@ def import_payments(
     file: str,
     *,
     creditor: str | None = None,
-    format: str | None = None,  # noqa: A002 - the name of the option
     skip_bad_rows: bool = False,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> ImportResult:
     """Import a payments file (CSV or XLSX): what was settled elsewhere."""
-    only_tables(format)
     found = read_payments(source)
     return import_history(
         session, actor, found.rows, file, found.format,

@@ -49,12 +49,6 @@ def recognise(source: BinaryIO, forced: str | None = None) -> Format:
     return Format.FEC if "comptenum" in header and "journalcode" in header else Format.CSV
 
 
-def only_tables(forced: str | None) -> None:
-    """Refuse a forced format that customers and payments do not come in."""
-    if forced is not None:
-        _forced(forced, TABLES)
-
-
 def _forced(word: str, allowed: tuple[Format, ...]) -> Format:
     if word.lower() not in allowed:
         told = N_("“%(value)s” is not a format: %(allowed)s.")

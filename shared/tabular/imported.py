@@ -65,10 +65,7 @@ class ImportResult:
             "updated": self.updated,
             "unchanged": self.unchanged,
             "duplicates": self.duplicates,
-            "rejected": [
-                {"line": e.line, "column": e.column, "value": e.value, "error": e.sentence % e.params}
-                for e in self.rejected
-            ],
+            "rejected": [each.as_json() for each in self.rejected],
             "remarks": [str(each) for each in self.remarks],
         }
 

@@ -37,6 +37,11 @@ class RowError:
         told = self.sentence % self.params if self.params else self.sentence
         return f"line {self.line}, column {self.column}: {told}"
 
+    def as_json(self) -> dict[str, Any]:
+        """The refusal as programs read it."""
+        told = self.sentence % self.params if self.params else self.sentence
+        return {"line": self.line, "column": self.column, "value": self.value, "error": told}
+
 
 class RowCheck:
     """Collects what is wrong with the row being read, so that all of it can be told at once."""

@@ -198,6 +198,16 @@ def test_pending_entries_are_counted_and_left_out(creditor):
     assert one("SELECT entries FROM bank_statement") == 1
 
 
+def test_amounts_beyond_32_bits_keep_every_cent(creditor):
+    done = take(Camt053().bytes(Statement([Line(3_000_000_001)], opening_minor=5_000_000_000)))
+    assert (
+        done.statements[0].end.closing_minor
+        == one("SELECT closing_minor FROM bank_statement")
+        == 8_000_000_001
+    )
+    assert one("SELECT open_minor FROM bank_line") == 3_000_000_001
+
+
 def test_a_statement_without_receipts_posts_nothing(creditor):
     take(Camt053().bytes(Statement([Line(-100)]), Statement([], id="S2")))
     assert one("SELECT count(*) FROM bank_statement") == 2
