@@ -26,7 +26,7 @@ def create_app() -> Flask:
         title="Quittance",
         blueprints=[b.blueprint for b in (sign_in, home, invoices, pay, payments, statement, documents)],
         nav=[
-            NavItem(N_("Overview"), "home.index", "home", see),
+            NavItem(N_("Home"), "home.index", "home", see),
             NavItem(N_("Invoices"), "invoices.index", "invoice", see),
             NavItem(N_("Pay"), "pay.index", "transfer", Permission.ANNOUNCE_PAYMENT),
             NavItem(N_("Payments"), "payments.index", "bank", see),

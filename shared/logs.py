@@ -21,8 +21,10 @@ _SECRET_NAME = re.compile(r"secret|passw|token|cookie|authori[sz]ation|totp|api_
 _URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*):[^@/\s]+@")
 
 
-def configure(level: int = logging.INFO) -> None:
-    """Once per process, before it works."""
+def configure(level: int | None = None) -> None:
+    """Once per process, before it works. Without a level the demo tells only what went wrong."""
+    if level is None:
+        level = logging.WARNING if settings().environment == "demo" else logging.INFO
     structlog.configure(
         processors=[*_CHAIN, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -66,6 +66,8 @@ def assign_line(line_id: UUID) -> ResponseReturnValue:
     if request.form.get("do") != "assign":
         return _show(_desk(line_id, ticked))
     desk = _desk(line_id, ticked)
+    if isinstance(desk.refused, Conflict):
+        return _afresh(line_id, ticked, desk.refused)
     if desk.refused is not None:
         return _show(desk, desk.refused)
     actor, next_line = current_actor(), desk.neighbours.next
@@ -74,7 +76,7 @@ def assign_line(line_id: UUID) -> ResponseReturnValue:
             parts = [Part(item_id, minor) for item_id, minor in desk.plan.parts if minor]
             assign(session, actor, line_id, parts, ticked.keep, seen_minor=ticked.seen_minor)
     except Conflict as changed:
-        return _show(_desk(line_id, Ticked(words=ticked.words)), changed)
+        return _afresh(line_id, ticked, changed)
     except DomainError as refused:
         return _show(desk, refused)
     left = 0 if ticked.keep else desk.plan.rest_minor
@@ -103,6 +105,11 @@ def filter_args(wanted: QueueFilter) -> dict[str, Any]:
 def _desk(line_id: UUID, ticked: Ticked) -> Desk:
     with reading(current_actor()) as session:
         return desk_of(session, current_actor(), line_id, ticked, queue_filter())
+
+
+def _afresh(line_id: UUID, ticked: Ticked, changed: Conflict) -> Response:
+    """Somebody was faster: the line as it stands now, with nothing ticked."""
+    return _show(_desk(line_id, Ticked(words=ticked.words)), changed)
 
 
 def _show(desk: Desk, refused: DomainError | None = None) -> Response:

@@ -51,19 +51,29 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/pay/check")
 @debtor_only
-def start_again() -> ResponseReturnValue:
-    """The second step lives in a form; its bare address leads to the first."""
-    return see_other(url_for("pay.index"))
+def check() -> ResponseReturnValue:
+    """The second step: amounts, credits, the day, one summary per transfer. It has an address: Back leads here."""
+    found, people = _account()
+    chosen = selection(request.args, found, clock.today())
+    if not chosen.debits:
+        notice(N_("Choose at least one invoice to pay."), "info")
+        return see_other(url_for("pay.index"))
+    return _checking(chosen, people, DayForm(formdata=None))
 
 
 @blueprint.post("/pay/check")
 @debtor_only
-def check() -> ResponseReturnValue:
-    """The second step: amounts, credits, the day, and one summary per transfer. htmx asks for the summary alone."""
+def summary() -> ResponseReturnValue:
+    """The second step with what was changed in it; htmx asks for the summary alone."""
     found, people = _account()
-    return _checking(
-        selection(request.form, found, clock.today()), people, DayForm(), new="day" not in request.form
-    )
+    return _checking(selection(request.form, found, clock.today()), people, DayForm())
+
+
+@blueprint.get("/pay/confirm")
+@debtor_only
+def start_again() -> ResponseReturnValue:
+    """The bare address of a form that was refused."""
+    return see_other(url_for("pay.index"))
 
 
 @blueprint.post("/pay/confirm")
@@ -98,7 +108,6 @@ def _checking(
     people: Parties,
     form: DayForm,
     *,
-    new: bool = False,
     refused: DomainError | None = None,
     status: int = 200,
 ) -> Response:
@@ -108,9 +117,6 @@ def _checking(
     except DomainError as error:
         refused = refused or error
     rows = [chosen.payables[i] for i in _listed(chosen)]
-    if new and not rows and chosen.how not in (ALL, OVERDUE):
-        notice(N_("Choose at least one invoice to pay."), "info")
-        return see_other(url_for("pay.index"))
     return render(
         "pay/check.html",
         fragment="_summary.html",
@@ -125,7 +131,7 @@ def _checking(
         form=form,
         parties=people,
         today=clock.today(),
-        status=status if refused is None or new else 422,
+        status=status if refused is None else 422,
     )
 
 

@@ -24,6 +24,7 @@ from shared.errors import DomainError
 from shared.identity.links import demo_login_link
 from shared.jobs.checks import run_checks
 from shared.jobs.worker import run_worker
+from shared.logs import configure as configure_logs
 from shared.reporting import fec_export
 from shared.sandbox.mailbox import receiving
 from shared.sandbox.mailbox_store import Mailbox
@@ -52,6 +53,7 @@ def configure(ports: Ports) -> None:
         SMTP_URL=f"smtp://{_HOST}:{ports.smtp}",
     )
     settings.cache_clear()
+    configure_logs()
 
 
 def run(ports: Ports, *, once: bool, as_json: bool) -> None:
@@ -166,14 +168,12 @@ def _logins() -> list[dict[str, str]]:
 
 
 def _tell_addresses(document: dict[str, Any]) -> None:
-    table(
-        "Open one of these",
-        ["", "", ""],
-        [(each["role"], each["name"], each["url"]) for each in document["logins"]],
-    )
-    screen.print(f"\nMailbox            {document['mailbox_url']}", highlight=False)
-    screen.print(f"Bank file          {document['mailbox_url']}/bank", highlight=False)
+    screen.print("\nOpen one of these:", style="bold")
+    lines = [(each["role"], each["name"], each["url"]) for each in document["logins"]]
+    lines += [("mailbox", "", document["mailbox_url"]), ("bank", "", f"{document['mailbox_url']}/bank")]
+    for role, name, url in lines:  # never wrapped, so that a terminal can open them
+        screen.print(f"  {role.replace('_', ' '):<22}{name:<18}{url}", soft_wrap=True, highlight=False)
     notes.print(
-        "\nPay as the debtor, fetch the bank file that answers, import it as finance. Ctrl-C stops.",
+        "\nPay as the debtor, fetch the bank's file that answers, import it as finance. Ctrl-C stops.",
         highlight=False,
     )

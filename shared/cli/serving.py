@@ -24,7 +24,7 @@ _GRANIAN = [
     "64",
     "--no-access-log",
     "--log-level",
-    "warning",
+    "error",
 ]
 
 

@@ -67,7 +67,8 @@ def _draft(random: Random, customer: Company, issued: date, today: date) -> Pape
         paid = _working_day(due + timedelta(days=customer.pace + random.randint(-2, 4)))
     elif due < today - timedelta(days=150):  # slow payers stopped about five months ago
         paid = _working_day(due + timedelta(days=random.randint(20, 45)))
-    if paid is not None and (paid <= issued or random.random() < 0.02):
+    forgotten = random.random() < 0.1 and issued > today - timedelta(days=110)
+    if paid is not None and (paid <= issued or forgotten):
         paid = None
     net = int(random.lognormvariate(7.1, 0.7) * 100) // 500 * 500 + 5000
     return Paper(
@@ -87,14 +88,18 @@ def _numbered(drafts: list[Paper]) -> list[Paper]:
 
 
 def _awkward(found: list[Paper], today: date) -> list[Paper]:
-    """The cases that trip receivables systems up: part-paid, credit note, factored."""
+    """The cases that trip receivables systems up: part-paid, credit notes, factored."""
     group = [n for n, p in enumerate(found) if p.customer.group_code and p.paid_on is None]
     overdue = [n for n in group if found[n].due_on < today - timedelta(days=STATEMENT_DAYS)]
-    part, factored, credited = overdue[-1], group[-1], group[-2]
+    part, factored = overdue[-1], group[-1]
     found[part] = replace(found[part], part_minor=found[part].total_minor // 3)
     found[factored] = replace(found[factored], factored=True)
-    original = found[credited]
-    credit = replace(
+    return [*found, *(_credit_note(found[n], today) for n in (group[-2], group[-3]))]
+
+
+def _credit_note(original: Paper, today: date) -> Paper:
+    """A quarter of the goods came back."""
+    return replace(
         original,
         number=original.number.replace("-", "-A", 1),
         kind="credit_note",
@@ -102,7 +107,6 @@ def _awkward(found: list[Paper], today: date) -> list[Paper]:
         due_on=max(original.due_on, today),
         net_minor=original.net_minor // 4,
     )
-    return [*found, credit]
 
 
 def write_customers(path: Path, customers: Iterable[Company]) -> None:

@@ -6,7 +6,9 @@ import sys
 
 from shared import db
 from shared.jobs.worker import stop_on_signal
+from shared.logs import configure
 from shared.sandbox.mailbox import serve_mailbox
 
+configure()
 with db.available():
     serve_mailbox(int(sys.argv[1]), int(sys.argv[2]), stop_on_signal())
