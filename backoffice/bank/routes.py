@@ -34,7 +34,12 @@ def index() -> ResponseReturnValue:
     actor = current_actor()
     with reading(actor) as session:
         accounts = queries.accounts(session, actor)
-    return render("bank/index.html", accounts=accounts, may=actor.may(Permission.IMPORT_STATEMENTS))
+    return render(
+        "bank/index.html",
+        accounts=accounts,
+        may=actor.may(Permission.IMPORT_STATEMENTS),
+        may_export=actor.may(Permission.EXPORT_BOOKS),
+    )
 
 
 @blueprint.get("/bank/accounts/<uuid:account_id>")
