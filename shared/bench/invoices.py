@@ -27,8 +27,8 @@ _MILLION = 1_000_000
 _CUSTOMERS = 2_000
 _ROUNDS = 3
 _ALLOWED_RATIO = 4.0
-# A promise of ours, not of the machine: a million open items while the kettle boils.
-_MILLION_SECONDS = 120.0
+# A promise of ours, not of the machine: a million open items within a coffee break.
+_MILLION_SECONDS = 600.0
 _ALLOWED_MEGABYTES = 150.0
 _COLUMNS = (
     *("invoice_number", "kind", "customer_ref", "issue_date", "due_date", "currency"),

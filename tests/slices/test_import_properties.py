@@ -51,8 +51,8 @@ def line(number: str, told: tuple[str, int, str]) -> list[str]:
 
 def books_now() -> list[Any]:
     with db.reading(SYSTEM) as session:
-        items = "SELECT c.ref, number, kind, amount_minor, open_minor FROM open_item JOIN customer c ON c.id = customer_id"
-        return list(session.execute(text(f"{items} WHERE kind <> 'receipt' ORDER BY number")).tuples())
+        items = "SELECT c.ref, i.number, i.kind, i.amount_minor, i.open_minor FROM open_item i JOIN customer c ON c.id = i.customer_id"
+        return list(session.execute(text(f"{items} WHERE i.kind <> 'receipt' ORDER BY i.number")).tuples())
 
 
 @settings(max_examples=200 if DEEP else 12)
