@@ -52,7 +52,8 @@ def line(number: str, told: tuple[str, int, str]) -> list[str]:
 def books_now() -> list[Any]:
     with db.reading(SYSTEM) as session:
         items = "SELECT c.ref, i.number, i.kind, i.amount_minor, i.open_minor FROM open_item i JOIN customer c ON c.id = i.customer_id"
-        return list(session.execute(text(f"{items} WHERE i.kind <> 'receipt' ORDER BY i.number")).tuples())
+        found = session.execute(text(f"{items} WHERE i.kind <> 'receipt' ORDER BY i.number"))
+        return [tuple(each) for each in found]
 
 
 @settings(max_examples=200 if DEEP else 12)
