@@ -9,6 +9,7 @@ from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
+from backoffice.imports import routes as imports
 from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
@@ -27,6 +28,7 @@ NAV = (
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
+    NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
     NavItem(N_("Audit trail"), "audit_trail.index", "shield", Permission.SEE_AUDIT),
     NavItem(N_("Operations"), "operations.index", "settings", Permission.SEE_OPERATIONS),
@@ -45,6 +47,7 @@ def create_app() -> Flask:
             receivables.blueprint,
             reports.blueprint,
             bank.blueprint,
+            imports.blueprint,
             audit_trail.blueprint,
             operations.blueprint,
         ],

@@ -43,7 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # a worker of xdist: the controller owns the cluster
     folder = Path(tempfile.mkdtemp(prefix="quittance-test-", dir="/tmp"))
     folder.chmod(0o755)
-    server = EmbeddedPostgres(folder / "postgres", durable=False).start()
+    binaries = os.environ.get("QUITTANCE_TEST_POSTGRES")  # the bin folder of another PostgreSQL
+    chosen = Path(binaries) if binaries else None
+    server = EmbeddedPostgres(folder / "postgres", durable=False, binaries=chosen).start()
     config.stash[_CLUSTER] = (server, folder)
     os.environ["QUITTANCE_TEST_DATABASE_URL"] = server.url("postgres").render_as_string()
 

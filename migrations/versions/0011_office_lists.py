@@ -12,5 +12,6 @@ def upgrade() -> None:
     -- A report on a past day starts from today and takes back what came after: these find what came after.
     CREATE INDEX open_item_issued ON open_item (issued_on);
     CREATE INDEX allocation_day ON allocation (allocated_on);
+    CREATE INDEX open_item_due ON open_item (due_on, number, id) WHERE open_minor > 0;
     CREATE INDEX match_day ON match (decided_at);
     """)

@@ -13,5 +13,5 @@ class PeriodForm(Form):
     class Meta(Form.Meta):
         csrf = False  # it only asks
 
-    since = DateField(N_("From"), [InputRequired()])
-    as_of = DateField(N_("To"), [InputRequired()])
+    since = DateField(N_("First day"), [InputRequired()])
+    as_of = DateField(N_("Last day"), [InputRequired()])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from shared.bench import scale, statements
+from shared.bench import invoices, scale, statements
 from shared.bench.measuring import Measured, scratch_database
 
 BENCHES: dict[str, Callable[[float], Iterator[Measured]]] = {
     "camt-import": statements.run,
+    "invoice-import": invoices.run,
+    "million-items": invoices.run_million,
     "aged": scale.run_aged,
     "portal-list": scale.run_portal,
 }

@@ -82,9 +82,10 @@ def load(bar: Bar) -> Story:
     _import_files(folder, story, bar)
     _people(story)
     _bank_days(folder, papers, story, bar)
+    _match(story, bar, "Matching")
     _announce(story)
     _bank_answers(folder, story)
-    _match(story, bar)
+    _match(story, bar, "Matching again")
     return story
 
 
@@ -185,15 +186,15 @@ def _bank_answers(folder: Path, story: Story) -> None:
     story.tell(path.name, f"{taken['created']} bank line: the announced transfer arrived")
 
 
-def _match(story: Story, bar: Bar) -> None:
+def _match(story: Story, bar: Bar, title: str) -> None:
     with bar("Matching bank lines") as moved:
         results = list(matching.run(SYSTEM, progress=moved))
     applied = sum(result.decision.outcome == "applied" for result in results)
     left = [result for result in results if result.decision.outcome == "unmatched"]
     money = sum(result.line.amount_minor for result in left)
     story.tell(
-        "Matching",
+        title,
         f"{applied} lines settled by themselves, {len(left)} left to a person ({history.euros(money)} EUR)",
-        lines_applied=applied,
+        lines_applied=int(str(story.figures.get("lines_applied", 0))) + applied,
         lines_left=len(left),
     )

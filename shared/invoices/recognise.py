@@ -8,6 +8,7 @@ from typing import BinaryIO
 from lxml import etree
 
 from shared.errors import DomainError, RefusedFile
+from shared.i18n import N_
 from shared.invoices.xml import refuse_document_type
 from shared.tabular.delimited import find_encoding, header_line, text_lines
 
@@ -30,11 +31,7 @@ _ROOTS = {"CrossIndustryInvoice": Format.CII, "Invoice": Format.UBL, "CreditNote
 def recognise(source: BinaryIO, forced: str | None = None) -> Format:
     """The format of an invoices file; `forced` is a person's word for it (`--format`)."""
     if forced is not None:
-        try:
-            return Format(forced.lower())
-        except ValueError:
-            told = "“%(value)s” is not a format: %(allowed)s."
-            raise DomainError(told, value=forced[:40], allowed=", ".join(Format)) from None
+        return _forced(forced, tuple(Format))
     source.seek(0)
     head = source.read(_HEAD)
     source.seek(0)
@@ -50,6 +47,13 @@ def recognise(source: BinaryIO, forced: str | None = None) -> Format:
         header = header_line(lines).lower()
     source.seek(0)
     return Format.FEC if "comptenum" in header and "journalcode" in header else Format.CSV
+
+
+def _forced(word: str, allowed: tuple[Format, ...]) -> Format:
+    if word.lower() not in allowed:
+        told = N_("“%(value)s” is not a format: %(allowed)s.")
+        raise DomainError(told, value=word[:40], allowed=", ".join(allowed))
+    return Format(word.lower())
 
 
 def _xml_format(head: bytes) -> Format:

@@ -11,13 +11,17 @@ from sqlalchemy.orm import Session
 from shared import clock
 from shared.ledger.rules import CUSTOMERS, SALES, VAT
 
+# What `book_documents` reads, filled by COPY; a view of these columns over a table of the caller's does as well.
+# Amounts carry their sign (credit notes are negative).
+STAGED_ITEMS = """
+    CREATE TEMP TABLE staged_item (
+        id uuid, creditor_id uuid, customer_id uuid, kind text, number text, number_key text, currency char(3),
+        amount_minor bigint, vat_minor bigint, issued_on date, due_on date, payee_account_id uuid
+    ) ON COMMIT DROP"""
+
 
 def book_documents(session: Session, *, event: str, label: str) -> int:
     """Open the items in `staged_item` and post them to the sales journal; gives how many.
-
-    `staged_item` is a table or view of the caller's transaction: id, creditor_id, customer_id, kind, number,
-    number_key, currency, amount_minor, vat_minor, issued_on, due_on, payee_account_id. Amounts carry their sign
-    (credit notes are negative).
 
     One entry per creditor, day and currency, with a line per customer document: the daily centralisation French
     sales journals use. A hundred thousand invoices make some hundred entries.

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.actor import Actor, Permission
 from shared.ledger.rules import Bucket
-from shared.reporting.as_of import OPEN_AT, creditor_id, customer_id
+from shared.reporting.as_of import creditor_id, customer_id, open_at
 from shared.reporting.sheets import csv_lines, decimals, workbook
 
 BUCKETS = tuple(each.value for each in Bucket)
@@ -83,8 +83,7 @@ class AgedBalance:
 
 
 # One pass over the items; the totals are made of the customers' rows.
-_AGED = text(f"""
-    WITH {OPEN_AT},
+_AGED = """
     per_customer AS MATERIALIZED (
         SELECT customer_id,
                coalesce(sum(minor) FILTER (WHERE minor > 0 AND due_on >= :as_of), 0) AS not_due,
@@ -106,7 +105,7 @@ _AGED = text(f"""
     UNION ALL
     (SELECT p.customer_id, c.ref, c.name, p.not_due, p.d1_30, p.d31_60, p.d61_90, p.d90_plus, p.unapplied, 0
      FROM per_customer p JOIN customer c ON c.id = p.customer_id
-     ORDER BY p.total DESC, c.ref LIMIT :limit OFFSET :offset)""")
+     ORDER BY p.total DESC, c.ref LIMIT :limit OFFSET :offset)"""
 
 
 def report(
@@ -128,7 +127,8 @@ def report(
     days = {f"d{days}": as_of - timedelta(days=days) for days in (30, 60, 90)}
     whose = {"creditor": creditor_id(session, creditor), "customer": customer_id(session, customer)}
     first, *rows = session.execute(
-        _AGED, {"as_of": as_of, **days, **whose, "currency": currency, "limit": limit, "offset": offset}
+        text(f"WITH {open_at(session, as_of)}, {_AGED}"),
+        {"as_of": as_of, **days, **whose, "currency": currency, "limit": limit, "offset": offset},
     )
     return AgedBalance(as_of, currency, _row(first), int(first.customers), [_row(row) for row in rows])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import text
@@ -25,11 +26,17 @@ _LATER = """
         FROM open_item d JOIN allocation a ON a.debit_item_id = d.id JOIN open_item c ON c.id = a.credit_item_id
         WHERE d.issued_on > :as_of AND a.allocated_on <= :as_of AND c.issued_on <= :as_of)"""
 
-# To be put after WITH. `at` holds the items that were open on the day, with what was open of them in `minor`.
-OPEN_AT = f"""
+_MOVED_SINCE = text(f"WITH {_LATER} SELECT EXISTS (SELECT FROM later)")
+# Where nothing moved since, as today, the items speak for themselves: PostgreSQL then reads them in parallel.
+_AS_IT_STANDS = """
+    at AS (
+        SELECT id, creditor_id, customer_id, kind, number, currency, amount_minor, issued_on, due_on,
+               open_minor AS minor
+        FROM open_item WHERE open_minor <> 0 AND issued_on <= :as_of)"""
+_AS_IT_STOOD = f"""
     {_LATER},
     moved AS (
-        SELECT item_id, sum(minor) AS minor
+        SELECT item_id, CAST(sum(minor) AS bigint) AS minor
         FROM (SELECT credit_item_id AS item_id, -amount_minor AS minor FROM later
               UNION ALL SELECT debit_item_id, amount_minor FROM later) both_sides GROUP BY item_id),
     at AS (
@@ -51,6 +58,11 @@ BUCKET = """
          WHEN due_on >= CAST(:as_of AS date) - 60 THEN 'd31_60'
          WHEN due_on >= CAST(:as_of AS date) - 90 THEN 'd61_90'
          ELSE 'd90_plus' END"""
+
+
+def open_at(session: Session, as_of: date) -> str:
+    """SQL to be put after WITH: `at` holds the items open at the end of `:as_of`, with what was open in `minor`."""
+    return _AS_IT_STOOD if session.scalar(_MOVED_SINCE, {"as_of": as_of}) else _AS_IT_STANDS
 
 
 def creditor_id(session: Session, code: str | None) -> UUID | None:

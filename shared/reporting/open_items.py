@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor, Permission
-from shared.reporting.as_of import BUCKET, OPEN_AT, creditor_id, customer_id
+from shared.reporting.as_of import BUCKET, creditor_id, customer_id, open_at
 from shared.reporting.sheets import csv_lines, decimals
 
 
@@ -63,19 +63,19 @@ COLUMNS = (
 
 
 _OPEN = f"""
-    WITH {OPEN_AT}, chosen AS (
+    chosen AS (
         SELECT at.*, {BUCKET} AS bucket FROM at
         WHERE currency = :currency
           AND (CAST(:creditor AS uuid) IS NULL OR creditor_id = :creditor)
           AND (CAST(:customer AS uuid) IS NULL OR customer_id = :customer))"""
-_OPEN_PAGE = text(f"""{_OPEN}
+_OPEN_PAGE = f"""{_OPEN}
     SELECT i.id AS item_id, k.code AS creditor, i.customer_id, c.ref AS customer_ref, c.name AS customer_name,
            i.kind, i.number, i.currency, i.issued_on, i.due_on, i.amount_minor, i.minor::bigint AS open_minor, i.bucket
     FROM chosen i JOIN customer c ON c.id = i.customer_id JOIN creditor k ON k.id = i.creditor_id
     WHERE :bucket = '' OR bucket = :bucket
-    ORDER BY i.due_on, i.number, i.id LIMIT :limit OFFSET :offset""")
-_OPEN_TOTAL = text(f"""{_OPEN}
-    SELECT count(*) AS items, coalesce(sum(minor), 0) AS minor FROM chosen WHERE :bucket = '' OR bucket = :bucket""")
+    ORDER BY i.due_on, i.number, i.id LIMIT :limit OFFSET :offset"""
+_OPEN_TOTAL = f"""{_OPEN}
+    SELECT count(*) AS items, coalesce(sum(minor), 0) AS minor FROM chosen WHERE :bucket = '' OR bucket = :bucket"""
 
 
 def report(
@@ -108,7 +108,8 @@ def total(
 ) -> tuple[int, int]:
     """How many items `report` gives, and what they make in minor units."""
     actor.must(Permission.SEE_REPORTS)
-    row = session.execute(_OPEN_TOTAL, _asked(session, as_of, creditor, customer, currency, bucket)).one()
+    statement = text(f"WITH {open_at(session, as_of)}, {_OPEN_TOTAL}")
+    row = session.execute(statement, _asked(session, as_of, creditor, customer, currency, bucket)).one()
     return int(row.items), int(row.minor)
 
 
@@ -119,7 +120,8 @@ def as_csv(items: Iterable[OpenItem]) -> Iterator[str]:
 
 def _streamed(session: Session, bound: dict[str, Any]) -> Iterator[OpenItem]:
     # Closed also when the reader goes away in the middle of a download.
-    with session.execute(_OPEN_PAGE, bound, execution_options={"yield_per": 1000}) as rows:
+    statement = text(f"WITH {open_at(session, bound['as_of'])}, {_OPEN_PAGE}")
+    with session.execute(statement, bound, execution_options={"yield_per": 1000}) as rows:
         for row in rows:
             yield OpenItem(**row._mapping)
 

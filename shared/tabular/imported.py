@@ -82,13 +82,13 @@ class RefusedRows(RefusedFile):
     """A file refused whole because of some of its rows; `rejected` holds each of them."""
 
     code = "refused_rows"
+    sentence = "Nothing was imported: %(count)s values are refused. The first: %(first)s"
 
     def __init__(self, rejected: Iterable[RowError]) -> None:
         self.rejected = tuple(rejected)
         first = self.rejected[0]
-        told = "Nothing was imported: %(count)s values are refused. The first: %(first)s"
         super().__init__(
-            told,
+            type(self).sentence,
             line=first.line,
             column=first.column,
             count=len(self.rejected),
@@ -115,10 +115,9 @@ class Refusals:
         self.errors.append(error)
         self.lines.add(error.line)
         if len(self.errors) > MAX_REFUSED:
-            told = "More than %(limit)s values of this file are refused: is it the right file? The first: %(first)s"
             first = self.errors[0]
             raise RefusedFile(
-                told,
+                "More than %(limit)s values of this file are refused: is it the right file? The first: %(first)s",
                 line=first.line,
                 column=first.column,
                 limit=MAX_REFUSED,

@@ -15,7 +15,7 @@ PAGES = (
     "/", "/matching", "/matching?q=nobody", "/matching/lines/{line_id}", "/matching/matched",
     "/matching/matches/{match_id}", "/matching/matches/{match_id}/undo", "/customers", "/customers/{customer_id}",
     "/customers/{customer_id}/invite", "/invoices", "/invoices/{item_id}", "/reports/aged", "/reports/open-items",
-    "/bank", "/bank/accounts/{account_id}", "/bank/statements/{statement_id}", "/bank/import", "/audit",
+    "/bank", "/bank/accounts/{account_id}", "/bank/statements/{statement_id}", "/bank/import", "/imports", "/audit",
     "/audit/proof", "/operations",
 )  # fmt: skip
 

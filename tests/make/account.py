@@ -89,7 +89,8 @@ class Account:
         new = NewReceipt(
             id=self.receipts[name], creditor_id=self.books.creditor_id, customer_id=customer or self.lyon,
             currency="EUR", amount_minor=minor, received_on=in_days(day), method="transfer", against=UNASSIGNED,
-            reason="paid", pays=[(self.items[item], part) for item, part in pays], allocated_on=in_days(day),
+            reason="paid", pays=[(self.items[item], part) for item, part in pays],
+            allocated_on=in_days(day),
         )  # fmt: skip
         with db.writing(SYSTEM) as session:
             receive(session, [new])

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0012_waiting_parts"
-down_revision = "0011_office_lists"
+revision = "0013_waiting_parts"
+down_revision = "0012_import_uploads"
 
 
 SCHEMA = """

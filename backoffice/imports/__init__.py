@@ -1,0 +1,1 @@
+"""Imports: upload a file, look at what it would do, take it."""
