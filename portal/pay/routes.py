@@ -15,7 +15,7 @@ from shared.actor import Actor
 from shared.db import reading, writing
 from shared.errors import DomainError
 from shared.i18n import N_
-from shared.payments.announcing import announce
+from shared.payments.announcing import announce, hold_account
 from shared.payments.queries import announced_as, payables
 from shared.payments.rules import Basket, Payable
 from shared.reporting.account import Parties, parties
@@ -86,6 +86,7 @@ def confirm() -> ResponseReturnValue:
         return _checking(selection(request.form, found, clock.today()), people, form, status=422)
     try:
         with writing(actor) as session:
+            hold_account(session, actor)
             made = announced_as(session, actor, _shown())
             if not made:
                 chosen = selection(request.form, payables(session, actor), clock.today())

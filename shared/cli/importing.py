@@ -11,7 +11,7 @@ import typer
 from shared import db
 from shared.actor import SYSTEM
 from shared.bank_statements.importing import import_statement
-from shared.cli.output import AsJson, answer, notes, opened, progress, refusal, screen
+from shared.cli.output import AsJson, answer, note, opened, progress, refusal, screen
 from shared.creditors.actions import by_code, the_only_one
 from shared.customers.importing import import_customers
 from shared.errors import DomainError, RefusedFile
@@ -130,7 +130,7 @@ def each_file(files: list[Path], take: Callable[[Path, Progress], dict[str, Any]
                 refused = True
                 answers.append({**refusal(error), "file": str(file)})
                 if not as_json:
-                    notes.print(str(error), style="bold", markup=False, highlight=False)
+                    note(str(error), bold=True)
                 continue
             if not as_json:
                 tell(file, answers[-1])
@@ -146,10 +146,10 @@ def tell(file: Path, told: dict[str, Any]) -> None:
     )
     screen.print(f"{file.name}: {told['format']}, {told['rows']} rows: {counts or 'nothing new'}")
     for remark in told.get("remarks", ()):
-        notes.print(f"  {remark}", markup=False, highlight=False)
+        note(f"  {remark}")
     for row in told["rejected"]:
         place = ", ".join(f"{name} {row[name]}" for name in ("line", "column") if row.get(name) is not None)
-        notes.print(f"  {place}: “{row.get('value', '')}”: {row['error']}", markup=False, highlight=False)
+        note(f"  {place}: “{row.get('value', '')}”: {row['error']}")
     for each in told.get("statements", ()):
         proof = {True: "balance proved", False: "BALANCE DOES NOT ADD UP", None: "no balances given"}
         screen.print(

@@ -65,8 +65,13 @@ def refuse(error: DomainError, as_json: bool = False) -> typer.Exit:
     if as_json:
         answer(refusal(error))
     else:
-        notes.print(str(error), style="bold", markup=False, highlight=False)
+        note(str(error), bold=True)
     return typer.Exit(1)
+
+
+def note(told: str, *, bold: bool = False) -> None:
+    """A line on stderr, as it is: never wrapped, so that a program can read it too."""
+    notes.print(told, style="bold" if bold else None, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -98,6 +103,7 @@ def progress(title: str) -> Iterator[Any]:
         TimeRemainingColumn(),
         console=notes,
         transient=True,
+        disable=not notes.is_terminal,
     ) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total=None: bar.update(task, completed=done, total=total)

@@ -16,7 +16,7 @@ from psycopg import Connection
 from shared.ids import new_ids
 from shared.invoices.files import InvoiceRow, VatShare
 from shared.ledger.rules import number_key
-from shared.tabular.copy_text import optional, pieces, text
+from shared.tabular.copy_text import optional, pieces, text, texts
 
 
 class Paper(NamedTuple):
@@ -130,19 +130,24 @@ class Staging:
         )
         ids = _ids()
         for row in rows:
-            credit = row.kind == "credit_note"
+            (
+                line, number, kind, ref, name, issued, due, currency, total, net, order_ref, creditor, iban, shares,
+                document,
+            ) = row  # fmt: skip
+            credit = kind == "credit_note"
             sign = -1 if credit else 1
-            net = row.total_excl_minor
-            creditor = row.creditor.upper() or self._default_creditor
-            tax = sum([share.tax_minor for share in row.vat]) if row.vat else None
-            if tax is None and net is not None:
-                tax = row.total_incl_minor - net
+            tax: int | None = None
+            if shares:
+                tax = sum([share.tax_minor for share in shares])
+            elif net is not None:
+                tax = total - net
+            key = number_key(number)
+            number, ref, name, order_ref, document = texts(number, ref, name, order_ref, document)
             yield (
-                f"{row.line}\t{next(ids)}\t{text(row.invoice_number)}\t{number_key(row.invoice_number)}\t{row.kind}"
-                f"\t{text(row.customer_ref)}\t{text(row.customer_name)}\t{row.issued_on}\t{row.due_on or _NULL}"
-                f"\t{row.currency}\t{sign * row.total_incl_minor}\t{_NULL if net is None else sign * net}"
-                f"\t{_NULL if tax is None else sign * tax}\t{_vat(row.vat, sign)}\t{optional(text(row.order_ref))}"
-                f"\t{text(creditor)}\t{row.payee_iban}\t{text(row.document)}"
+                f"{line}\t{next(ids)}\t{number}\t{key}\t{kind}\t{ref}\t{name}\t{issued}\t{due or _NULL}\t{currency}"
+                f"\t{sign * total}\t{_NULL if net is None else sign * net}\t{_NULL if tax is None else sign * tax}"
+                f"\t{_vat(shares, sign)}\t{order_ref or _NULL}"
+                f"\t{text(creditor.upper()) if creditor else self._default_creditor}\t{iban}\t{document}"
                 f"\t{paper.type_code or ('381' if credit else '380')}\t{rest}"
             )
 

@@ -7,28 +7,19 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from shared import clock
-from shared.db import driver
+from shared.db import driver, hold
 from shared.errors import NotFound
 from shared.ledger.models import Allocation, OpenItem
 from shared.ledger.rules import Entry, Pair, balanced, number_key
 
 
 def lock_customers(session: Session, customer_ids: Iterable[UUID]) -> None:
-    """Hold these customers' money for the rest of the transaction, always in the same order.
-
-    Advisory locks, because the portal's role may not lock rows it cannot change.
-    """
-    session.execute(
-        text(
-            "SELECT pg_advisory_xact_lock(hashtextextended(id::text, 0))"
-            " FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id"
-        ),
-        {"ids": sorted(set(customer_ids))},
-    )
+    """Hold these customers' money for the rest of the transaction."""
+    hold(session, "customer", customer_ids)
 
 
 def open_item(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,15 +13,17 @@ from sqlalchemy.orm import Session
 from shared import clock
 from shared.actor import Actor, Permission
 from shared.audit.actions import record
-from shared.db import driver
+from shared.customers.models import Customer
+from shared.db import driver, hold
 from shared.errors import Conflict, DomainError, NotFound
 from shared.i18n import N_
 from shared.ids import new_id
 from shared.ledger import actions as ledger
-from shared.ledger.rules import UNASSIGNED, pair_up
+from shared.ledger.rules import UNASSIGNED, Pair, pair_up
 from shared.matching.models import Match
 from shared.matching.rules import APPLIED, VERSION, Allocated, BankLine, Decision, Item
 from shared.outbox.actions import record_fact
+from shared.payments.announcing import settle_announcements
 from shared.payments.models import ExpectedPayment
 from shared.payments.receipts import NewReceipt, receive, take_back
 
@@ -37,6 +39,19 @@ class Part:
 class AmountsDiffer(DomainError):
     code = "amounts_differ"
     sentence = "The amounts you assigned are more than the line has left."
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a line books: a receipt per customer who pays, and the credits of customers whom they cover wholly."""
+
+    receipts: list[NewReceipt]
+    covered: list[Pair]
+
+
+def hold_lines(session: Session, line_ids: Iterable[UUID]) -> None:
+    """Hold these bank lines for the rest of the transaction; always before their customers' money."""
+    hold(session, "bank_line", line_ids)
 
 
 def write_decisions(
@@ -77,12 +92,8 @@ def apply(
 ) -> None:
     """Book certain decisions: receipts per customer, allocations, expected payments closed, facts for the mails."""
     applied = [(line, decision) for line, decision in decided if decision.outcome == APPLIED]
-    receipts = [
-        receipt
-        for line, decision in applied
-        for receipt in _receipts(line, decision.allocations, match_ids[line.id], decision.rule)
-    ]
-    receive(session, receipts)
+    booked = [_booking(line, d.allocations, match_ids[line.id], d.rule) for line, d in applied]
+    _book(session, booked)
     arrived = [d.expected_payment_id for _, d in applied if d.expected_payment_id]
     if arrived:
         session.execute(
@@ -90,8 +101,7 @@ def apply(
             .where(ExpectedPayment.id.in_(arrived), ExpectedPayment.cancelled_at.is_(None))
             .values(received_at=clock.now())
         )
-    for receipt in receipts:
-        _announce_receipt(session, receipt)
+    settle_announcements(session, [(a.item.id, a.amount_minor) for _, d in applied for a in d.allocations])
 
 
 def assign(
@@ -110,10 +120,11 @@ def assign(
     the line; refused when it is another amount by now.
     """
     actor.must(Permission.RECONCILE)
+    hold_lines(session, [line_id])
     line = _line_to_assign(session, line_id)
     if seen_minor is not None and seen_minor != line.amount_minor:
         raise Conflict
-    items = _items(session, line, [part.item_id for part in parts])
+    items = _items(session, line, [part.item_id for part in parts], on_account)
     allocated = [Allocated(items[part.item_id], part.amount_minor) for part in parts if part.amount_minor]
     rest = line.amount_minor - sum(part.amount_minor for part in allocated)
     if rest < 0:
@@ -125,10 +136,10 @@ def assign(
         APPLIED, "by hand", why, {"name": actor.name}, 1.0, tuple(allocated), evidence=("a person",)
     )
     match_id = write_decisions(session, [(line, decision)], actor.name)[line.id]
-    receipts = _receipts(line, allocated, match_id, "by hand", (on_account, rest) if on_account else None)
-    receive(session, receipts)
-    for receipt in receipts:
-        _announce_receipt(session, receipt)
+    _book(
+        session, [_booking(line, allocated, match_id, "by hand", (on_account, rest) if on_account else None)]
+    )
+    settle_announcements(session, [(part.item.id, part.amount_minor) for part in allocated])
     told = [{"item": part.item.number, "minor": part.amount_minor} for part in allocated]
     record(session, actor, "assign_bank_line", "bank_line", line.id, parts=told, rest_minor=rest)
     return match_id
@@ -142,11 +153,14 @@ def undo(session: Session, actor: Actor, match_id: UUID, reason: str) -> None:
         raise NotFound
     if match.outcome != APPLIED:
         raise Conflict("Only what was assigned can be undone.")
+    hold_lines(session, [match.bank_line_id])
+    ledger.lock_customers(session, session.scalars(_CUSTOMERS_OF, {"match": match_id}))
     receipts = session.scalars(
         text("SELECT id FROM receipt WHERE match_id = :match AND undoes_id IS NULL ORDER BY id"),
         {"match": match_id},
     ).all()
     take_back(session, receipts, reason=reason)
+    _reverse_covered(session, match_id, reason)
     session.add(
         Match(
             id=new_id(),
@@ -178,23 +192,46 @@ def text_of(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _receipts(
+_CUSTOMERS_OF = text("""
+    SELECT customer_id FROM receipt WHERE match_id = :match
+    UNION SELECT customer_id FROM allocation WHERE match_id = :match""")
+_COVERED = text("""
+    SELECT a.id FROM allocation a WHERE a.match_id = :match AND a.reverses_id IS NULL
+      AND NOT EXISTS (SELECT FROM allocation r WHERE r.reverses_id = a.id)
+      AND NOT EXISTS (SELECT FROM receipt p WHERE p.match_id = :match AND p.customer_id = a.customer_id)""")
+
+
+def _reverse_covered(session: Session, match_id: UUID, reason: str) -> None:
+    """What `Booking.covered` settled has no receipt to be taken back with."""
+    ids = session.scalars(_COVERED, {"match": match_id}).all()
+    ledger.reverse_allocations(session, ids, on=clock.today(), reason=reason)
+
+
+def _book(session: Session, booked: Sequence[Booking]) -> None:
+    receipts = [receipt for each in booked for receipt in each.receipts]
+    receive(session, receipts)
+    ledger.allocate(session, [pair for each in booked for pair in each.covered])
+    for receipt in receipts:
+        _announce_receipt(session, receipt)
+
+
+def _booking(
     line: BankLine,
     allocated: Sequence[Allocated],
     match_id: UUID,
     reason: str,
     on_account: tuple[UUID, int] | None = None,
-) -> list[NewReceipt]:
+) -> Booking:
     """One receipt per customer: the payer is a fact of the line, the debtor a fact of each allocation."""
     by_customer: dict[UUID, list[Allocated]] = {}
     for part in allocated:
         by_customer.setdefault(part.item.customer_id, []).append(part)
     extra = dict([on_account]) if on_account and on_account[1] else {}
-    receipts = []
+    receipts, covered = [], []
     for customer_id in sorted({*by_customer, *extra}):
         parts = by_customer.get(customer_id, [])
         minor = sum(part.amount_minor for part in parts)
-        if minor + extra.get(customer_id, 0) <= 0:
+        if minor < 0:
             raise DomainError(
                 "The credits of one customer exceed what it pays: settle them on the customer's page."
             )
@@ -202,6 +239,10 @@ def _receipts(
         owed = [(part.item.id, part.amount_minor) for part in parts if part.amount_minor > 0]
         credits_used = [(part.item.id, -part.amount_minor) for part in parts if part.amount_minor < 0]
         pairs = pair_up([*credits_used, (receipt_id, minor)], owed)
+        if minor + extra.get(customer_id, 0) == 0:
+            on = clock.today()
+            covered += [Pair(customer_id, *pair, on, reason, match_id) for pair in pairs]
+            continue
         receipts.append(
             NewReceipt(
                 id=receipt_id,
@@ -222,7 +263,7 @@ def _receipts(
                 uses=[pair for pair in pairs if pair[0] != receipt_id],
             )
         )
-    return receipts
+    return Booking(receipts, covered)
 
 
 def _announce_receipt(session: Session, receipt: NewReceipt) -> None:
@@ -265,13 +306,17 @@ _ITEMS = text("""
     WHERE i.id = ANY (:ids) AND i.creditor_id = :creditor AND i.currency = :currency""")
 
 
-def _items(session: Session, line: BankLine, ids: Sequence[UUID]) -> dict[UUID, Item]:
+def _items(
+    session: Session, line: BankLine, ids: Sequence[UUID], on_account: UUID | None
+) -> dict[UUID, Item]:
+    """The items, with the money of all customers concerned held."""
     rows = session.execute(
         _ITEMS, {"ids": list(ids), "creditor": line.creditor_id, "currency": line.currency}
     ).all()
-    if len(rows) != len(set(ids)):
+    if len(rows) != len(set(ids)) or (on_account and session.get(Customer, on_account) is None):
         raise NotFound
-    ledger.lock_customers(session, {row.customer_id for row in rows})
+    keepers = {on_account} if on_account else set()
+    ledger.lock_customers(session, {row.customer_id for row in rows} | keepers)
     return {
         row.id: Item(row.id, row.customer_id, row.ref, row.number, row.number_key, row.open_minor)
         for row in rows

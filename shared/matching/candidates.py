@@ -27,10 +27,12 @@ _BY_NUMBER = text("""
 
 _ANNOUNCED = """
     SELECT e.id AS payment_id, e.reference, e.creditor_id, e.currency, e.amount_minor, e.customer_id AS payer_id,
-           e.received_at IS NOT NULL AS arrived, p.amount_minor AS part_minor,
+           e.received_at IS NOT NULL AS arrived, e.cancelled_at IS NOT NULL AS cancelled,
+           b.holder_kind = 'factor' AS payee_is_other, p.amount_minor AS part_minor,
            i.id, i.customer_id, c.ref, i.number, i.number_key, i.open_minor
     FROM expected_payment e JOIN expected_payment_item p ON p.expected_payment_id = e.id
-    JOIN open_item i ON i.id = p.item_id JOIN customer c ON c.id = i.customer_id"""
+    JOIN open_item i ON i.id = p.item_id JOIN customer c ON c.id = i.customer_id
+    JOIN bank_account b ON b.id = e.bank_account_id"""
 _BY_REFERENCE = text(f"{_ANNOUNCED} WHERE e.reference = ANY (:references) ORDER BY e.id, i.due_on, i.id")
 _BY_PAYER = text(f"""{_ANNOUNCED}
     WHERE e.customer_id = ANY (:payers) AND e.cancelled_at IS NULL AND e.received_at IS NULL
@@ -91,6 +93,7 @@ def find(session: Session, found: Sequence[BankLine]) -> dict[UUID, Candidates]:
             by_account=[each for key, payer, each in waiting if key == own and payer in mine],
             by_number=[item for key in sorted(number_keys(line)) for item in numbers.get((*own, key), ())],
             payers=frozenset(mine),
+            references=frozenset(asked),
         )
     return result
 
@@ -125,6 +128,9 @@ def _announced(
             (Item(r.id, r.customer_id, r.ref, r.number, r.number_key, r.open_minor), r.part_minor)
             for r in rows
         )
-        announced = Announced(first.payment_id, first.reference, first.amount_minor, first.arrived, parts)
+        announced = Announced(
+            first.payment_id, first.reference, first.amount_minor, first.arrived, parts,
+            cancelled=first.cancelled, payee_is_other=first.payee_is_other,
+        )  # fmt: skip
         found.append(((first.creditor_id, first.currency), first.payer_id, announced))
     return found

@@ -63,6 +63,8 @@ class Announced:
     amount_minor: int
     arrived: bool
     items: tuple[tuple[Item, int], ...]
+    cancelled: bool = False
+    payee_is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Candidates:
     by_number: Sequence[Item] = ()
     # Customers known to pay from the line's account, with the other members of their groups.
     payers: frozenset[UUID] = frozenset()
+    # Valid creditor references on the line, ours or not.
+    references: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,10 @@ def _by_reference(line: BankLine, candidates: Candidates) -> Decision | None:
     if announced.arrived:
         return _unmatched(
             "reference", N_("The payment announced as %(reference)s has arrived before."), **told
+        )
+    if announced.cancelled:
+        return _unmatched(
+            "reference", N_("The debtor cancelled the payment announced as %(reference)s."), **told
         )
     if contradiction := _contradicted_by_numbers(line, candidates, announced):
         return contradiction
@@ -175,11 +183,17 @@ def _by_expected_payment(line: BankLine, candidates: Candidates) -> Decision | N
         return _unmatched("expected+account", N_("Several announced payments have this amount and payer."))
     if not exact:
         return None
+    if candidates.references - {exact[0].reference}:
+        why = N_("The payer announced this amount as %(reference)s, but the line carries another reference.")
+        return _unmatched("conflict", why, reference=exact[0].reference)
     return _apply_announced(exact[0], "expected+account+amount", ("payer account", "amount", "announcement"))
 
 
 def _apply_announced(announced: Announced, rule: str, evidence: tuple[str, ...]) -> Decision:
     told = {"reference": announced.reference}
+    if announced.payee_is_other:
+        why = N_("Announced as %(reference)s, but to another account, for example a factor's.")
+        return _unmatched("payee", why, **told)
     for item, minor in announced.items:
         if not min(0, item.open_minor) <= minor <= max(0, item.open_minor):
             why = N_("Announced as %(reference)s, but %(number)s was settled in part meanwhile.")

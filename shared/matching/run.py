@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from shared.actor import Actor, Permission
 from shared.audit.actions import record
 from shared.db import reading, writing
+from shared.errors import Conflict
 from shared.i18n import N_
 from shared.ledger import actions as ledger
 from shared.matching import candidates
-from shared.matching.actions import apply, write_decisions
+from shared.matching.actions import apply, hold_lines, write_decisions
 from shared.matching.rules import (
     APPLIED,
     UNMATCHED,
@@ -31,18 +32,20 @@ from shared.matching.rules import (
 )
 
 BATCH = 500
+_ATTEMPTS = 3
 
 # A line is looked at when it still holds money and the engine may decide: a person's word on it is final, and so
 # is an undo. Payments out are recorded once, as no receipt.
-_TO_DECIDE = text("""
+_TO_DECIDE = """
     SELECT l.id FROM bank_line l
-    WHERE (CAST(:statement AS text) IS NULL OR l.statement_id IN
-              (SELECT id FROM bank_statement WHERE reference = :statement OR id::text = :statement))
-      AND (l.open_minor > 0 OR l.amount_minor <= 0)
+    WHERE (l.open_minor > 0 OR l.amount_minor <= 0)
       AND NOT EXISTS (SELECT FROM match m WHERE m.bank_line_id = l.id
-                      AND m.outcome IN ('applied', 'undone', 'not_receivable'))
+                      AND m.outcome IN ('applied', 'undone', 'not_receivable'))"""
+_WAITING = text(f"""{_TO_DECIDE}
+      AND (CAST(:statement AS text) IS NULL OR l.statement_id IN
+              (SELECT id FROM bank_statement WHERE reference = :statement OR id::text = :statement))
     ORDER BY l.booked_on, l.id""")
-
+_STILL_WAITING = text(f"{_TO_DECIDE} AND l.id = ANY (:ids)")
 
 _LATEST = text("""
     SELECT DISTINCT ON (bank_line_id) bank_line_id, outcome, rule, why, why_params FROM match
@@ -52,7 +55,7 @@ _LATEST = text("""
 def waiting(session: Session, actor: Actor) -> int:
     """How many lines a run would look at."""
     actor.must(Permission.SEE_BANK)
-    return len(session.scalars(_TO_DECIDE, {"statement": None}).all())
+    return len(session.scalars(_WAITING, {"statement": None}).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,29 @@ def run(
     """Decide and, unless `dry_run`, apply. Yields every line's decision; `progress` gets (done, total)."""
     actor.must(Permission.RECONCILE)
     with reading(actor) as session:
-        waiting = list(session.scalars(_TO_DECIDE, {"statement": statement}))
+        waiting = list(session.scalars(_WAITING, {"statement": statement}))
     used: dict[UUID, int] = {}
     for start in range(0, len(waiting), BATCH):
         batch = waiting[start : start + BATCH]
-        yield from _preview(actor, batch, used) if dry_run else _apply_batch(actor, batch)
+        yield from _preview(actor, batch, used) if dry_run else _apply_persistently(actor, batch)
         progress(start + len(batch), len(waiting))
+
+
+def _apply_persistently(actor: Actor, batch: list[UUID]) -> list[Result]:
+    """Somebody may settle an item between the decision and its booking: then all is looked at anew."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _apply_batch(actor, batch)
+        except Conflict:
+            continue
+    return _apply_batch(actor, batch)
 
 
 def _apply_batch(actor: Actor, batch: list[UUID]) -> list[Result]:
     with writing(actor) as session:
+        # Two runs at once, or a run and a person: who comes second finds the line decided.
+        hold_lines(session, batch)
+        batch = list(session.scalars(_STILL_WAITING, {"ids": batch}))
         # Look, hold the money of all customers concerned, look again: what is decided is decided on what is held.
         found = candidates.lines(session, batch)
         first = candidates.find(session, found)
@@ -116,15 +132,19 @@ def _preview(actor: Actor, batch: list[UUID], used: dict[UUID, int]) -> list[Res
 def _decide_all(
     found: list[BankLine], options: dict[UUID, Candidates], used: dict[UUID, int]
 ) -> list[Result]:
-    """Decide in the order of booking; two lines of one run never use the same money of an item."""
+    """Decide in the order of booking; two lines of one run never use the same announcement, nor the same money of
+    an item. `used`: what they took so far."""
     results = []
     for line in found:
         decision = decide(line, options[line.id])
         if decision.outcome == APPLIED:
-            if _used_before(decision.allocations, used):
+            announced = decision.expected_payment_id
+            if announced in used or _used_before(decision.allocations, used):
                 why = N_("Another line of this run settles the same item: only one of them can be right.")
                 decision = Decision(UNMATCHED, decision.rule, why)
             else:
+                if announced:
+                    used[announced] = line.amount_minor
                 for part in decision.allocations:
                     used[part.item.id] = used.get(part.item.id, 0) + part.amount_minor
         results.append(Result(line, decision))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -22,6 +22,11 @@ from shared.payments.queries import payables
 from shared.payments.rules import Basket, Choice, baskets
 
 
+def hold_account(session: Session, actor: Actor) -> None:
+    """Nothing moves on the actor's account until the transaction ends: what is read now is what gets announced."""
+    ledger.lock_customers(session, actor.customers)
+
+
 def announce(
     session: Session, actor: Actor, choices: Sequence[Choice], expected_on: date
 ) -> list[ExpectedPayment]:
@@ -30,11 +35,22 @@ def announce(
     Announcing the same basket again gives the same expected payments: a reloaded page asks nobody to pay twice.
     """
     actor.must(Permission.ANNOUNCE_PAYMENT)
-    ledger.lock_customers(session, actor.customers)
-    if repeated := _already_announced(session, actor, choices):
+    hold_account(session, actor)
+    found = payables(session, actor)
+    if repeated := _already_announced(session, actor, choices, {payable.item_id for payable in found}):
         return repeated
-    found = baskets(payables(session, actor), choices)
-    return [_announce_one(session, actor, basket, expected_on) for basket in found]
+    made = baskets(found, choices)
+    known = {each.basket_hash: each for each in _waiting(session, actor, made)}
+    return [known.get(b.fingerprint) or _announce_one(session, actor, b, expected_on) for b in made]
+
+
+def settle_announcements(session: Session, parts: Sequence[tuple[UUID, int]]) -> None:
+    """End the announcements whose money these allocations (item, amount signed as the item) are: they hold all its
+    parts, or leave nothing open of what it wanted to pay. Else it would stay on its way for ever.
+
+    Its reference may come again on money that was sent twice; that is then for a person."""
+    columns = [list(column) for column in zip(*parts, strict=True)] or [[], []]
+    session.execute(_SETTLE, {"items": columns[0], "minors": columns[1], "now": clock.now()})
 
 
 def cancel(session: Session, actor: Actor, payment_id: UUID) -> None:
@@ -53,6 +69,16 @@ def cancel(session: Session, actor: Actor, payment_id: UUID) -> None:
             session, actor, "cancel_announcement", "expected_payment", payment.id, reference=payment.reference
         )
         record_fact(session, "payment_announcement_cancelled", payment.id)
+
+
+_SETTLE = text("""
+    UPDATE expected_payment e SET received_at = :now
+    WHERE e.id IN (SELECT expected_payment_id FROM expected_payment_item WHERE waiting AND item_id = ANY (:items))
+      AND (NOT EXISTS (SELECT FROM expected_payment_item p WHERE p.expected_payment_id = e.id
+                       AND (p.item_id, p.amount_minor) NOT IN
+                           (SELECT * FROM unnest(CAST(:items AS uuid[]), CAST(:minors AS bigint[]))))
+           OR NOT EXISTS (SELECT FROM expected_payment_item p JOIN open_item i ON i.id = p.item_id
+                          WHERE p.expected_payment_id = e.id AND p.amount_minor > 0 AND i.open_minor > 0))""")
 
 
 def _announce_one(session: Session, actor: Actor, basket: Basket, expected_on: date) -> ExpectedPayment:
@@ -103,8 +129,25 @@ def _announce_one(session: Session, actor: Actor, basket: Basket, expected_on: d
     return payment
 
 
-def _already_announced(session: Session, actor: Actor, choices: Sequence[Choice]) -> list[ExpectedPayment]:
-    """The waiting announcements that hold exactly the chosen items, if there are any: a double click."""
+def _waiting(session: Session, actor: Actor, made: Sequence[Basket]) -> Sequence[ExpectedPayment]:
+    """The waiting announcements of these very baskets: some of a choice may have been announced before."""
+    return session.scalars(
+        select(ExpectedPayment).where(
+            ExpectedPayment.basket_hash.in_([basket.fingerprint for basket in made]),
+            ExpectedPayment.customer_id.in_(actor.customers),
+            ExpectedPayment.cancelled_at.is_(None),
+            ExpectedPayment.received_at.is_(None),
+        )
+    ).all()
+
+
+def _already_announced(
+    session: Session, actor: Actor, choices: Sequence[Choice], free: Collection[UUID]
+) -> list[ExpectedPayment]:
+    """The waiting announcements that hold exactly the chosen items, if there are any: a double click.
+
+    “All that is free” of an item was announced before only when nothing of it is free any more.
+    """
     wanted = {choice.item_id: choice.amount_minor for choice in choices if choice.amount_minor != 0}
     waiting = session.scalars(
         select(ExpectedPayment)
@@ -121,6 +164,8 @@ def _already_announced(session: Session, actor: Actor, choices: Sequence[Choice]
     ).all()
     announced = [part for payment in waiting for part in payment.items]
     same = {part.item_id for part in announced} == set(wanted) and all(
-        wanted[part.item_id] in (None, part.amount_minor) for part in announced
+        wanted[part.item_id] == part.amount_minor
+        or (wanted[part.item_id] is None and part.item_id not in free)
+        for part in announced
     )
     return list(waiting) if same else []

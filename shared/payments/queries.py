@@ -13,12 +13,11 @@ from shared.errors import NotFound
 from shared.payments.models import ExpectedPayment
 from shared.payments.rules import Payable, Payee
 
-# What waits of announced transfers, per item. Signed as the item.
+# What waits of announced transfers, per item. Signed as the item. It asks the parts alone: the transfer they are in
+# may be the parent company's, which who acts for the subsidiary does not see.
 ANNOUNCED = """
-    SELECT p.item_id, sum(p.amount_minor) AS minor
-    FROM expected_payment_item p JOIN expected_payment e ON e.id = p.expected_payment_id
-    WHERE e.cancelled_at IS NULL AND e.received_at IS NULL AND p.customer_id = ANY (:customers)
-    GROUP BY p.item_id"""
+    SELECT p.item_id, sum(p.amount_minor) AS minor FROM expected_payment_item p
+    WHERE p.waiting AND p.customer_id = ANY (:customers) GROUP BY p.item_id"""
 
 # What was announced may have been settled otherwise meanwhile: then nothing of the item is free, never less.
 # An item without a payee of its own is paid to the account its creditor receives on in that currency. An account

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from shared.errors import DomainError
+from shared.errors import Conflict, DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,14 @@ class PayeeUnknown(DomainError):
 def baskets(payables: Sequence[Payable], choices: Sequence[Choice]) -> list[Basket]:
     """Cut what was chosen into transfers: one per creditor, payee and currency, never across them.
 
-    Refused: an amount outside of what is free, an item without a confirmed payee, a transfer that credits eat up.
+    Refused: an item or amount outside of what is free, an item without a confirmed payee, a transfer that credits eat up.
     """
     by_id = {payable.item_id: payable for payable in payables}
     groups: dict[tuple[UUID, str, Payee], list[tuple[Payable, int]]] = {}
     for choice in choices:
         payable = by_id.get(choice.item_id)
         if payable is None:
-            continue  # settled or announced since the page was drawn; the page shows what is left
+            raise Conflict  # settled or announced since the page was drawn: the transfer would be another one
         minor = payable.free_minor if choice.amount_minor is None else choice.amount_minor
         _refuse_out_of_bounds(payable, minor)
         if minor == 0:

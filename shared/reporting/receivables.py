@@ -61,8 +61,7 @@ _ITEM_FIELDS = """
     FROM open_item i JOIN customer c ON c.id = i.customer_id JOIN creditor k ON k.id = i.creditor_id
     LEFT JOIN bank_account b ON b.id = i.payee_account_id
     LEFT JOIN LATERAL (SELECT sum(p.amount_minor) AS minor FROM expected_payment_item p
-                       JOIN expected_payment e ON e.id = p.expected_payment_id
-                       WHERE p.item_id = i.id AND e.cancelled_at IS NULL AND e.received_at IS NULL) a ON true"""
+                       WHERE p.item_id = i.id AND p.waiting) a ON true"""
 _CHOSEN = """
     i.kind IN ('invoice', 'credit_note') AND (:creditor = '' OR k.code = :creditor)
     AND (:words = '' OR i.number_key LIKE :key || '%' OR strpos(c.search_key, :words) > 0

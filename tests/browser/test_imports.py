@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database")]
 
 @pytest.mark.parametrize(
     ("width", "scheme", "locale", "script"),
-    [(1440, "light", "en", True), (390, "dark", "fr", True), (320, "light", "fr", False)],
+    [(1440, "light", "en", True), (390, "dark", "fr", True), (390, "light", "fr", False)],
 )
 def test_a_file_on_its_way_into_the_books(
     open_page, tmp_path: Path, width: int, scheme: str, locale: str, script: bool

@@ -135,7 +135,7 @@ def test_a_whole_company(database: URL, name: str) -> None:
         found = session.execute(
             text("SELECT number, open_minor FROM open_item WHERE kind IN ('invoice', 'credit_note')")
         )
-        assert dict(found.tuples().all()) == open_amounts(folder)
+        assert {each.number: each.open_minor for each in found} == open_amounts(folder)
 
 
 def open_amounts(folder: Path) -> dict[str, int]:
