@@ -55,16 +55,16 @@ def receipts_file() -> ResponseReturnValue:
     first, last = form.first.data, form.last.data
     if last < first:
         return _refused(form, DomainError("The period ends before it starts.", field="last"))
-    with reading(actor) as session:
-        creditor = by_code(session, form.creditor.data)
     try:
-        name = fec_name(creditor.siren or "", last)
+        with reading(actor) as session:
+            name = fec_name(by_code(session, form.creditor.data).siren or "", last)
     except DomainError as unnamed:
         unnamed.field = "creditor"
         return _refused(form, unnamed)
 
     def content() -> Iterator[bytes]:
         with reading(actor) as session:
+            creditor = by_code(session, form.creditor.data)
             yield from fec_export.stream(session, actor, creditor, first, last)
 
     return download(content(), "text/plain; charset=utf-8", name)

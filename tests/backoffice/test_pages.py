@@ -12,8 +12,8 @@ from tests.make.story import Story
 
 pytestmark = pytest.mark.usefixtures("database")
 
-# Signing in has its own tests; an upload is its user's alone (test_imports.py).
-ELSEWHERE = ("sign_in.", "assets.", "health.", "imports.one", "imports.refused")
+# Signing in has its own tests; an upload is its user's alone (test_imports.py); a FEC asks for a period (test_receipts.py).
+ELSEWHERE = ("sign_in.", "assets.", "health.", "imports.one", "imports.refused", "reports.receipts_file")
 
 
 @pytest.fixture
