@@ -14,6 +14,7 @@ from backoffice.matching import matches as _matches  # noqa: F401 - adds its pag
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
 from backoffice.receivables import routes as receivables
+from backoffice.reports import receipts as _receipts  # noqa: F401 - adds its pages
 from backoffice.reports import routes as reports
 from backoffice.sign_in import routes as sign_in
 from shared.actor import Permission

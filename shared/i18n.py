@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.core import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -102,5 +102,6 @@ def day(language: str, value: date, form: str = "medium") -> str:
 
 
 def instant(language: str, value: datetime, form: str = "medium") -> str:
-    """An instant on the creditor's wall clock."""
-    return str(format_datetime(value, format=form, tzinfo=BUSINESS_ZONE, locale=_LOCALES[language]))
+    """An instant on the creditor's wall clock, to the minute."""
+    at = format_time(value, format="short", tzinfo=BUSINESS_ZONE, locale=_LOCALES[language])
+    return f"{day(language, value.astimezone(BUSINESS_ZONE).date(), form)}, {at}"

@@ -14,6 +14,7 @@ from shared.bank_statements.importing import import_statement
 from shared.db import reading, writing
 from shared.errors import DomainError, NotFound
 from shared.i18n import N_
+from shared.matching import history
 from shared.web.access import current_actor, needs
 from shared.web.forms import Form
 from shared.web.paging import PAGE_SIZE, page_number
@@ -33,7 +34,12 @@ def index() -> ResponseReturnValue:
     actor = current_actor()
     with reading(actor) as session:
         accounts = queries.accounts(session, actor)
-    return render("bank/index.html", accounts=accounts, may=actor.may(Permission.IMPORT_STATEMENTS))
+    return render(
+        "bank/index.html",
+        accounts=accounts,
+        may=actor.may(Permission.IMPORT_STATEMENTS),
+        may_export=actor.may(Permission.EXPORT_BOOKS),
+    )
 
 
 @blueprint.get("/bank/accounts/<uuid:account_id>")
@@ -87,4 +93,12 @@ def take() -> ResponseReturnValue:
         refused.field = "file"
         form.refuse(refused)
         return render("bank/import.html", form=form, result=None, status=422)
-    return render("bank/import.html", form=StatementForm(formdata=None), result=result)
+    with reading(actor) as session:
+        undecided = history.undecided(session, actor)
+    return render(
+        "bank/import.html",
+        form=StatementForm(formdata=None),
+        result=result,
+        undecided=undecided,
+        may_match=actor.may(Permission.RECONCILE),
+    )

@@ -32,7 +32,9 @@ class InviteForm(Form):
     email = EmailField(N_("Email address"), [DataRequired(), Length(max=254)])
     name = StringField(N_("Name"), [DataRequired(), Length(max=200)])
     language = SelectField(
-        N_("Language"), choices=[SelectChoice("fr", N_("French")), SelectChoice("en", N_("English"))]
+        N_("Language"),
+        [DataRequired()],
+        choices=[SelectChoice("fr", N_("French")), SelectChoice("en", N_("English"))],
     )
 
 

@@ -59,8 +59,8 @@ def aged_file(form: str) -> ResponseReturnValue:
         found = aged_balance.report(session, actor, **wanted)
     name = f"aged-balance-{wanted['as_of']}"
     if form == "xlsx":
-        return _file(aged_balance.as_xlsx(found), _XLSX, f"{name}.xlsx")
-    return _file(aged_balance.as_csv(found), "text/csv; charset=utf-8", f"{name}.csv")
+        return download(aged_balance.as_xlsx(found), _XLSX, f"{name}.xlsx")
+    return download(aged_balance.as_csv(found), "text/csv; charset=utf-8", f"{name}.csv")
 
 
 @blueprint.get("/reports/open-items")
@@ -95,7 +95,7 @@ def items_file() -> ResponseReturnValue:
         with reading(actor) as session:
             yield from open_items.as_csv(open_items.report(session, actor, **wanted))
 
-    return _file(rows(), "text/csv; charset=utf-8", f"open-items-{wanted['as_of']}.csv")
+    return download(rows(), "text/csv; charset=utf-8", f"open-items-{wanted['as_of']}.csv")
 
 
 def _wanted() -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _query(wanted: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value}
 
 
-def _file(content: bytes | Iterator[str], media_type: str, name: str) -> Response:
+def download(content: bytes | Iterator[str] | Iterator[bytes], media_type: str, name: str) -> Response:
     answer = Response(content, content_type=media_type)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

@@ -22,18 +22,26 @@ def add_creditor(
     iban: Annotated[str | None, typer.Option(help="Its first account.")] = None,
     bic: Annotated[str | None, typer.Option()] = None,
     code: Annotated[str | None, typer.Option(help="Short name in files and commands.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where debtors' answers to mails go.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a legal entity. Example: quittance creditor add --name "Ateliers Vernaison SAS" --code VERNAISON"""
     with opened(as_json):
-        created = create_creditor(name, siren, iban, bic, code)
+        created = create_creditor(name, siren, iban, bic, code, email)
     answer({"creditor": created}) if as_json else screen.print(f"Creditor {created}: {name}")
 
 
-def create_creditor(name: str, siren: str | None, iban: str | None, bic: str | None, code: str | None) -> str:
+def create_creditor(
+    name: str,
+    siren: str | None,
+    iban: str | None,
+    bic: str | None,
+    code: str | None,
+    email: str | None = None,
+) -> str:
     with db.writing(SYSTEM) as session:
         creditor = creditors.add_creditor(
-            session, SYSTEM, name=name, siren=siren, code=code.upper() if code else None
+            session, SYSTEM, name=name, siren=siren, code=code.upper() if code else None, email=email
         )
         if iban:
             creditors.add_account(session, SYSTEM, creditor, iban, bic=bic)

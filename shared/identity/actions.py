@@ -16,7 +16,7 @@ from shared.customers.models import Customer
 from shared.errors import DomainError, NotFound
 from shared.identity import links, sessions
 from shared.identity.models import DebtorAccess, DebtorUser, StaffUser
-from shared.identity.queries import creditor_name
+from shared.identity.queries import sender
 from shared.identity.rules import INVITATION_LIVES, email_of
 from shared.ids import new_id
 from shared.notifications.actions import queue_message
@@ -43,6 +43,7 @@ def invite_debtor(
     link = links.new_link(
         session, audience="portal", purpose="sign_in", user_id=user_id, lives=INVITATION_LIVES
     )
+    writer = sender(session)
     queue_message(
         session,
         once=f"debtor_invitation:{new_id()}",
@@ -51,12 +52,13 @@ def invite_debtor(
         language=language,
         template="debtor_invitation",
         context={
-            "creditor": creditor_name(session),
+            "creditor": writer.name,
             "customers": list(names),
             "link": link,
             "days": INVITATION_LIVES.days,
         },
         customer_id=wanted[0],
+        reply_to=writer.email,
     )
     record(session, actor, "invite_debtor", "debtor_user", user_id, email=email_of(email), customers=wanted)
     record_fact(session, "debtor_invited", user_id, customers=wanted)
@@ -106,6 +108,7 @@ def add_staff_user(
     link = links.new_link(
         session, audience="backoffice", purpose="set_password", user_id=user_id, lives=INVITATION_LIVES
     )
+    writer = sender(session)
     queue_message(
         session,
         once=f"staff_invitation:{new_id()}",
@@ -114,10 +117,11 @@ def add_staff_user(
         language=language,
         template="staff_invitation",
         context={
-            "creditor": creditor_name(session),
+            "creditor": writer.name,
             "link": link,
             "days": INVITATION_LIVES.days,
         },
+        reply_to=writer.email,
     )
     record(session, actor, "add_staff_user", "staff_user", user_id, email=email, role=role)
     record_fact(session, "staff_user_added", user_id)

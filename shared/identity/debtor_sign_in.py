@@ -9,7 +9,7 @@ from shared.actor import Actor, Permission
 from shared.audit.actions import record
 from shared.identity import links, sessions
 from shared.identity.models import DebtorUser
-from shared.identity.queries import creditor_name
+from shared.identity.queries import sender
 from shared.identity.rules import SIGN_IN_LINK_LIVES, email_of
 from shared.notifications.actions import queue_message
 from shared.outbox.actions import record_fact
@@ -42,6 +42,7 @@ def send_sign_in_link(
         next_path=next_path,
     )
     minutes = int(SIGN_IN_LINK_LIVES.total_seconds() // 60)
+    writer = sender(session)
     queued = queue_message(
         session,
         once=f"sign_in_link:{once}",
@@ -49,7 +50,8 @@ def send_sign_in_link(
         recipient=email_of(email),
         language=language,
         template="debtor_sign_in",
-        context={"creditor": creditor_name(session), "link": link, "minutes": minutes},
+        context={"creditor": writer.name, "link": link, "minutes": minutes},
+        reply_to=writer.email,
     )
     if queued is None:  # handled before; the link just made is told to nobody
         return False

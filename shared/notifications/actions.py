@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -17,7 +18,9 @@ from shared.i18n import speaks
 from shared.ids import new_id
 from shared.notifications.models import Message
 from shared.notifications.rendering import render
-from shared.notifications.rules import mailbox
+from shared.notifications.rules import UnusableAddress, mailbox
+
+log = structlog.get_logger("mail")
 
 
 def queue_message(
@@ -30,11 +33,13 @@ def queue_message(
     template: str,
     context: dict[str, Any],
     customer_id: UUID | None = None,
+    reply_to: str | None = None,
 ) -> UUID | None:
     """Render and queue a mail in the caller's transaction; a worker sends it after the commit.
 
     `once` names the event and the addressee (`receipt:<id>:<address>`): a second call queues nothing and answers
     None. `language` is whatever is known of the reader; the message is in the nearest language we speak.
+    `reply_to` is the creditor's address; one that cannot be used is left out, for the debtor needs the mail.
     """
     spoken = speaks(language)
     mail = render(template, spoken, context)
@@ -49,8 +54,17 @@ def queue_message(
         body_text=mail.text,
         body_html=mail.html,
         created_at=clock.now(),
+        reply_to=_usable(reply_to),
     )
     return session.scalar(queued.on_conflict_do_nothing(index_elements=["once"]).returning(Message.id))
+
+
+def _usable(address: str | None) -> str | None:
+    try:
+        return mailbox(address) if address else None
+    except UnusableAddress as error:
+        log.warning("reply_to_unusable", error=str(error))
+        return None
 
 
 def send_again(session: Session, actor: Actor, message_id: UUID) -> None:

@@ -31,3 +31,4 @@ class Message(Base):
     failed_at: Mapped[datetime | None] = mapped_column(default=None)
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(default=None)
+    reply_to: Mapped[str | None] = mapped_column(default=None)

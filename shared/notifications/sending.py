@@ -39,7 +39,7 @@ _TAKE = text("""
     UPDATE message SET attempts = attempts + 1, due_at = now() + :claim
     WHERE id = (SELECT id FROM message WHERE sent_at IS NULL AND failed_at IS NULL AND due_at <= now()
                 ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, recipient, language, subject, body_text, body_html, created_at, attempts""")
+    RETURNING id, kind, recipient, language, subject, body_text, body_html, created_at, attempts, reply_to""")
 # A worker that was slow may come late: what was sent stays sent.
 _SENT = text(
     "UPDATE message SET sent_at = :at, failed_at = NULL, error = NULL WHERE id = :id AND sent_at IS NULL"
@@ -77,6 +77,8 @@ def compose(message: Any) -> EmailMessage:
     mail = EmailMessage(policy=policy.SMTP)
     mail["From"] = sender
     mail["To"] = message.recipient
+    if message.reply_to:
+        mail["Reply-To"] = message.reply_to
     mail["Subject"] = message.subject
     mail["Date"] = message.created_at.astimezone(BUSINESS_ZONE)
     mail["Message-ID"] = f"<{message.id}@{sender.domain}>"

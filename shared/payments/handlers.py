@@ -13,7 +13,7 @@ from shared.outbox.facts import Fact
 # An undone receipt was somebody's mistake: the debtor is not thanked for it.
 _RECEIPT = text("""
     SELECT r.customer_id, r.received_on, r.amount_minor, i.currency, -i.open_minor AS on_account_minor,
-           c.name AS customer, c.email, c.language, k.name AS creditor
+           c.name AS customer, c.email, c.language, k.name AS creditor, k.email AS creditor_email
     FROM receipt r JOIN open_item i ON i.id = r.id
     JOIN customer c ON c.id = r.customer_id JOIN creditor k ON k.id = i.creditor_id
     WHERE r.id = :id AND NOT EXISTS (SELECT FROM receipt u WHERE u.undoes_id = r.id)""")
@@ -46,6 +46,7 @@ def thank_for_payment(session: Session, fact: Fact) -> None:
         language=found.language,
         template="payment_received",
         customer_id=found.customer_id,
+        reply_to=found.creditor_email,
         context={
             "creditor": found.creditor,
             "customer": found.customer,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import xlsxwriter
 
@@ -83,6 +83,19 @@ class Row:
     @property
     def balance(self) -> Decimal:
         return Money(self.balance_minor, self.account.currency).decimal
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of `report statement --format json`; minor units, a credit is negative."""
+        return {
+            "creditor": self.account.creditor,
+            "currency": self.account.currency,
+            "on": self.on.isoformat(),
+            "kind": self.kind,
+            "number": self.number,
+            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "amount_minor": self.amount_minor,
+            "balance_minor": self.balance_minor,
+        }
 
 
 def rows(accounts: Iterable[Account], lines: Iterable[Line], period: Period) -> Iterator[Row]:

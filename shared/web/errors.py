@@ -104,5 +104,6 @@ def _answer(status: int, sentence: str) -> Response:
         # Whatever part of the page was asked for, the refusal is read out where the notices are.
         answer.headers["HX-Retarget"] = "#notices"
         answer.headers["HX-Reswap"] = "innerHTML show:#notices:top"
+        answer.headers["HX-Reselect"] = "unset"  # an element's `hx-select` would find nothing in it
         return answer
     return make_response(render_template("errors/page.html", **shown), status)

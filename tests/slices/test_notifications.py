@@ -97,7 +97,7 @@ def inbox(monkeypatch, database):
     settings.cache_clear()
 
 
-def queue(once="receipt:1", recipient="compta@dupont.example", language="fr", **changes):
+def queue(once="receipt:1", recipient="compta@dupont.example", language="fr", reply_to=None, **changes):
     with writing(SYSTEM) as session:
         return queue_message(
             session,
@@ -107,6 +107,7 @@ def queue(once="receipt:1", recipient="compta@dupont.example", language="fr", **
             language=language,
             template="payment_received",
             context={**RECEIPT, **changes},
+            reply_to=reply_to,
         )
 
 
@@ -159,6 +160,16 @@ def test_a_mail_arrives_whole_in_the_readers_language(inbox, language, subject, 
     assert "https://portal.example/account" in plain
     assert stored(message_id).sent_at is not None
     assert send_waiting() == 0 and len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("compta@lumiere.example", "compta@lumiere.example"), ("a@b.fr, c@d.fr", None), (None, None)],
+)
+def test_an_answer_goes_to_the_creditor(inbox, address, told):
+    queue(reply_to=address)
+    assert send_waiting() == 1
+    assert inbox.mails[0]["Reply-To"] == told
 
 
 def test_queued_once_per_event_and_addressee(inbox):

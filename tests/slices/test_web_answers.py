@@ -160,6 +160,7 @@ def test_htmx_gets_a_callout_where_the_notices_are(client):
     answer = client.get("/refuse/conflict", headers={"HX-Request": "true"})
     assert answer.status_code == 409
     assert answer.headers["HX-Retarget"] == "#notices"
+    assert answer.headers["HX-Reselect"] == "unset"
     assert "<html" not in answer.text
     assert 'role="alert"' in answer.text
 
