@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from uuid import UUID
 
+_LOW = (1 << 62) - 1
 _ROOM = 1 << 74  # 12 random bits of rand_a and 62 of rand_b
 
 
@@ -19,16 +21,21 @@ def new_id() -> UUID:
 
 def new_ids(count: int) -> list[UUID]:
     """`count` identifiers in strictly ascending order. O(count), one call to the system's randomness."""
-    millis = time.time_ns() // 1_000_000
+    return [UUID(int=value) for value in _values(count)]
+
+
+def new_id_texts(count: int) -> list[str]:
+    """The same as 32 hexadecimal digits, for COPY: a third of the time."""
+    return [f"{value:032x}" for value in _values(count)]
+
+
+def _values(count: int) -> Iterator[int]:
+    head = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | 0b10 << 62
     # A random start, then small random steps: ordered within the batch, unguessable from outside.
-    start = int.from_bytes(os.urandom(9)) * (_ROOM >> 73) % (_ROOM - (count << 32) - 1)
-    steps = memoryview(os.urandom(4 * count)).cast("I")
-    result, position = [], start
-    for step in steps:
+    position = int.from_bytes(os.urandom(9)) * (_ROOM >> 73) % (_ROOM - (count << 32) - 1)
+    for step in memoryview(os.urandom(4 * count)).cast("I"):
         position += step + 1
-        high, low = divmod(position, 1 << 62)
-        result.append(UUID(int=millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
-    return result
+        yield head | position >> 62 << 64 | position & _LOW
 
 
 def parse_id(text: str) -> UUID | None:

@@ -1,7 +1,7 @@
 """Importing invoices, against what nobody can go below: walk the file with `csv`, COPY the rows.
 
 The limit does nothing else with the file: every record read by `csv.reader`, then one COPY of the very rows the
-import makes of it (item and paper; not the journal) into tables without any index or constraint, committed.
+import makes of it (item, paper, journal line) into tables without any index or constraint, committed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COLUMNS = (
     *("invoice_number", "kind", "customer_ref", "issue_date", "due_date", "currency"),
     *("total_incl_vat", "total_excl_vat", "vat_breakdown"),
 )
-_TABLES = ("open_item", "invoice")
+_TABLES = ("open_item", "invoice", "journal_line")
 _BLOCK = 1 << 18
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -68,24 +69,18 @@ def add_account(
     receiving = select(BankAccount.id).where(
         BankAccount.creditor_id == creditor.id, BankAccount.currency == currency, BankAccount.receives
     )
-    account = BankAccount(
-        id=new_id(),
-        creditor_id=creditor.id,
+    return _keep(
+        session,
+        actor,
+        creditor,
+        ibans.parse(iban),
         holder_kind="creditor",
         holder_name=holder_name or creditor.name,
-        iban=ibans.parse(iban),
-        created_at=clock.now(),
         bic=bic,
         currency=currency,
         receives=session.scalar(receiving) is None,
         confirmed_at=clock.now(),
     )
-    session.add(account)
-    session.flush()
-    record(
-        session, actor, "add_account", "bank_account", account.id, creditor=creditor.code, iban=account.iban
-    )
-    return account
 
 
 def add_factor_account(
@@ -101,28 +96,32 @@ def add_factor_account(
 ) -> BankAccount:
     """Add an account of a factor. Until somebody confirms it, no debtor is shown it: a file alone proves nothing."""
     actor.must(Permission.MANAGE_CREDITORS if confirmed else Permission.IMPORT_INVOICES)
-    account = BankAccount(
-        id=new_id(),
-        creditor_id=creditor.id,
+    return _keep(
+        session,
+        actor,
+        creditor,
+        ibans.parse(iban),
         holder_kind="factor",
         holder_name=holder_name,
-        iban=ibans.parse(iban),
-        created_at=clock.now(),
         bic=bic,
         currency=currency,
         confirmed_at=clock.now() if confirmed else None,
     )
-    session.add(account)
+
+
+def _keep(session: Session, actor: Actor, creditor: Creditor, iban: str, **told: Any) -> BankAccount:
+    """Add an account, or confirm one that so far only a file had named; then it is what the person says it is."""
+    account = account_of_iban(session, creditor.id, iban)
+    if account is None or account.confirmed_at is not None or told["confirmed_at"] is None:
+        account = BankAccount(id=new_id(), creditor_id=creditor.id, iban=iban, created_at=clock.now(), **told)
+        session.add(account)
+        verb = "add_account"
+    else:
+        for name, value in told.items():
+            setattr(account, name, value)
+        verb = "confirm_account"
     session.flush()
-    record(
-        session,
-        actor,
-        "add_factor_account",
-        "bank_account",
-        account.id,
-        iban=account.iban,
-        confirmed=confirmed,
-    )
+    record(session, actor, verb, "bank_account", account.id, creditor=creditor.code, iban=iban, **told)
     return account
 
 

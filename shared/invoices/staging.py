@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
-from shared.ids import new_ids
+from shared.ids import new_id_texts
 from shared.invoices.files import InvoiceRow, VatShare
 from shared.ledger.rules import number_key
 from shared.tabular.copy_text import optional, pieces, text, texts
@@ -180,4 +180,4 @@ def _rate(rate: Decimal) -> str:
 
 def _ids() -> Iterator[str]:
     while True:
-        yield from map(str, new_ids(2000))
+        yield from new_id_texts(2000)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0014_reply_to"
-down_revision = "0013_waiting_parts"
+revision = "0015_reply_to"
+down_revision = "0014_set_references"
 
 
 def upgrade() -> None:
