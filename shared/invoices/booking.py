@@ -115,7 +115,7 @@ class Booking:
         for part in _parts(unknown):
             add_named(self._session, part)
         self._connection.execute(_KNOW_CUSTOMERS)
-        told = N_("%(count)s new customers were added with nothing but their name.")
+        told = N_("Customers added with nothing but their name: %(count)s.")
         self.remarks.append(Remark(told, {"count": len(unknown)}))
 
     def _know_payees(self) -> None:

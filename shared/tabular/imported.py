@@ -82,7 +82,7 @@ class RefusedRows(RefusedFile):
     """A file refused whole because of some of its rows; `rejected` holds each of them."""
 
     code = "refused_rows"
-    sentence = "Nothing was imported: %(count)s values are refused. The first: %(first)s"
+    sentence = "Nothing was imported. Refused values: %(count)s. The first: %(first)s"
 
     def __init__(self, rejected: Iterable[RowError]) -> None:
         self.rejected = tuple(rejected)
