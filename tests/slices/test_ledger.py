@@ -159,3 +159,50 @@ def test_a_customers_line_names_the_customer_and_the_item(books: Books) -> None:
 
 def as_owner(url: URL) -> psycopg.Connection:
     return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"),
+    [
+        (
+            "INSERT INTO open_item (id, creditor_id, customer_id, kind, number, number_key, currency, amount_minor,"
+            " open_minor, issued_on, due_on, created_at) SELECT gen_random_uuid(), gen_random_uuid(), customer_id,"
+            " kind, 'X', 'X', currency, 1, 1, issued_on, due_on, created_at FROM open_item",
+            "creditor and a customer that exist",
+        ),
+        (
+            "INSERT INTO open_item (id, creditor_id, customer_id, kind, number, number_key, currency, amount_minor,"
+            " open_minor, issued_on, due_on, created_at) SELECT gen_random_uuid(), creditor_id, gen_random_uuid(),"
+            " kind, 'X', 'X', currency, 1, 1, issued_on, due_on, created_at FROM open_item",
+            "creditor and a customer that exist",
+        ),
+        (
+            "INSERT INTO invoice (id, customer_id, type_code, source_format)"
+            " SELECT gen_random_uuid(), customer_id, '380', 'csv' FROM open_item",
+            "open item of the same customer",
+        ),
+        (
+            "INSERT INTO invoice (id, customer_id, type_code, source_format)"
+            " SELECT i.id, c.id, '380', 'csv' FROM open_item i JOIN customer c ON c.id <> i.customer_id",
+            "open item of the same customer",
+        ),
+        (
+            "INSERT INTO journal_line (entry_id, account, amount_minor) VALUES (-1, '512', 5)",
+            "no further lines",
+        ),
+    ],
+)
+def test_rows_refer_only_to_rows_that_exist(books: Books, statement: str, refused: str) -> None:
+    books.invoice(books.customer("C1"), "F-1", 100)
+    books.customer("C2")
+    with pytest.raises(Exception, match=refused), writing(SYSTEM) as session:
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", ["creditor", "customer", "open_item", "journal_entry"])
+def test_what_is_referred_to_is_not_even_removed_by_the_owner(
+    books: Books, database: URL, table: str
+) -> None:
+    books.invoice(books.customer("C1"), "F-1", 100)
+    with as_owner(database) as owner, pytest.raises(psycopg.errors.RestrictViolation):
+        owner.execute(f"DELETE FROM {table}")
