@@ -77,6 +77,16 @@ def test_reference_in_free_text_with_blanks_is_read(books: Books) -> None:
     assert outcomes()[line].decision.outcome == "applied"
 
 
+@pytest.mark.parametrize("minor", [11999, 12001])
+def test_our_reference_with_another_amount_waits_for_a_person(books: Books, minor: int) -> None:
+    customer = books.customer("C1")
+    invoice = books.invoice(customer, "F-1001", 12000)
+    line = books.bank_line(minor, reference=announce(books, customer, invoice))
+    result = outcomes()[line]
+    assert (result.decision.outcome, result.decision.rule) == ("unmatched", "reference+amount")
+    assert (books.open_minor(invoice), books.line_open_minor(line)) == (12000, minor)
+
+
 def test_second_equal_transfer_is_left_to_a_person(books: Books) -> None:
     customer = books.customer("C1")
     reference = announce(books, customer, books.invoice(customer, "F-1001", 12000))
