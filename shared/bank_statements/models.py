@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.creditors.models import BankAccount, Creditor
 from shared.db import Base
 
 
@@ -20,8 +21,8 @@ class BankStatement(Base):
     __tablename__ = "bank_statement"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    bank_account_id: Mapped[UUID] = mapped_column(ForeignKey("bank_account.id"))
-    creditor_id: Mapped[UUID] = mapped_column(ForeignKey("creditor.id"))
+    bank_account_id: Mapped[UUID] = mapped_column(ForeignKey(BankAccount.id))
+    creditor_id: Mapped[UUID] = mapped_column(ForeignKey(Creditor.id))
     reference: Mapped[str]
     format: Mapped[str]
     currency: Mapped[str]

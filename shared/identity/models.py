@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.customers.models import Customer
 from shared.db import Base
 
 
@@ -45,7 +46,7 @@ class DebtorAccess(Base):
     __tablename__ = "debtor_access"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("debtor_user.id"), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id), primary_key=True)
     granted_at: Mapped[datetime]
 
 

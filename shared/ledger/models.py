@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.creditors.models import BankAccount, Creditor
+from shared.customers.models import Customer
 from shared.db import REFUSALS, Base
 from shared.errors import Conflict, DomainError
 
@@ -16,8 +18,8 @@ class OpenItem(Base):
     __tablename__ = "open_item"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    creditor_id: Mapped[UUID] = mapped_column(ForeignKey("creditor.id"))
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    creditor_id: Mapped[UUID] = mapped_column(ForeignKey(Creditor.id))
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id))
     kind: Mapped[str]
     number: Mapped[str]
     number_key: Mapped[str]
@@ -27,14 +29,14 @@ class OpenItem(Base):
     issued_on: Mapped[date]
     due_on: Mapped[date]
     created_at: Mapped[datetime]
-    payee_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"), default=None)
+    payee_account_id: Mapped[UUID | None] = mapped_column(ForeignKey(BankAccount.id), default=None)
 
 
 class Allocation(Base):
     __tablename__ = "allocation"
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id))
     credit_item_id: Mapped[UUID] = mapped_column(ForeignKey("open_item.id"))
     debit_item_id: Mapped[UUID] = mapped_column(ForeignKey("open_item.id"))
     amount_minor: Mapped[int]

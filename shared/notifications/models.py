@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import FetchedValue, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.customers.models import Customer
 from shared.db import Base
 
 
@@ -25,7 +26,7 @@ class Message(Base):
     body_text: Mapped[str]
     body_html: Mapped[str]
     created_at: Mapped[datetime]
-    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey(Customer.id), default=None)
     due_at: Mapped[datetime] = mapped_column(server_default=FetchedValue(), init=False)
     sent_at: Mapped[datetime | None] = mapped_column(default=None)
     failed_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from shared.creditors.models import BankAccount, Creditor
+from shared.customers.models import Customer
 from shared.db import REFUSALS, Base
 from shared.errors import Conflict
+from shared.ledger.models import OpenItem
 
 
 class ExpectedPayment(Base):
@@ -19,9 +22,9 @@ class ExpectedPayment(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     reference: Mapped[str]
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
-    creditor_id: Mapped[UUID] = mapped_column(ForeignKey("creditor.id"))
-    bank_account_id: Mapped[UUID] = mapped_column(ForeignKey("bank_account.id"))
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id))
+    creditor_id: Mapped[UUID] = mapped_column(ForeignKey(Creditor.id))
+    bank_account_id: Mapped[UUID] = mapped_column(ForeignKey(BankAccount.id))
     payee_name: Mapped[str]
     payee_iban: Mapped[str]
     payee_bic: Mapped[str | None]
@@ -50,8 +53,8 @@ class ExpectedPaymentItem(Base):
     expected_payment_id: Mapped[UUID] = mapped_column(
         ForeignKey("expected_payment.id"), primary_key=True, init=False
     )
-    item_id: Mapped[UUID] = mapped_column(ForeignKey("open_item.id"), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    item_id: Mapped[UUID] = mapped_column(ForeignKey(OpenItem.id), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id))
     amount_minor: Mapped[int]
 
 
@@ -60,8 +63,8 @@ class Receipt(Base):
 
     __tablename__ = "receipt"
 
-    id: Mapped[UUID] = mapped_column(ForeignKey("open_item.id"), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    id: Mapped[UUID] = mapped_column(ForeignKey(OpenItem.id), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey(Customer.id))
     bank_line_id: Mapped[UUID | None]
     undoes_id: Mapped[UUID | None] = mapped_column(ForeignKey("receipt.id"))
     match_id: Mapped[UUID | None]
