@@ -1,0 +1,1 @@
+"""Autopay: a debtor lets due invoices be collected by themselves, within a cap, told before, free to skip once."""
