@@ -45,6 +45,11 @@ CREATE TABLE IF NOT EXISTS thing (
 CREATE INDEX IF NOT EXISTS thing_kind ON thing (kind, seq);
 CREATE INDEX IF NOT EXISTS thing_due ON thing (kind, json_extract(body, '$._due_at'), seq)
     WHERE json_extract(body, '$._due_at') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS thing_mandate ON thing (json_extract(body, '$.links.mandate'));
+CREATE INDEX IF NOT EXISTS thing_customer ON thing (json_extract(body, '$.links.customer'));
+CREATE INDEX IF NOT EXISTS thing_payment ON thing (json_extract(body, '$.links.payment'));
+CREATE INDEX IF NOT EXISTS thing_of ON thing (json_extract(body, '$.of'));
+CREATE INDEX IF NOT EXISTS thing_payout ON thing (json_extract(body, '$._payout'));
 CREATE TABLE IF NOT EXISTS idempotency (kind TEXT, key TEXT, id TEXT NOT NULL, PRIMARY KEY (kind, key));
 CREATE TABLE IF NOT EXISTS setting (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
 """
@@ -149,7 +154,7 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def all(self, kind: str, **equal: Any) -> list[Thing]:
-        """Documents whose top-level or linked values are these, oldest first. O(documents of the kind)."""
+        """Documents whose top-level or linked values are these, oldest first. O(those found) where an index helps."""
         where = [(f"json_extract(body, '$.{name.replace('__', '.')}') = ?", v) for name, v in equal.items()]
         return self._select(kind, where, "seq", -1)
 
