@@ -116,6 +116,13 @@ def test_a_card_is_paid_within_the_policy(page, shop, v1):
     assert v1.payment_intents.retrieve(made.id).status == "succeeded"
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_forms_fields_are_accessible(page, simulator, language):
+    page.goto(f"{simulator}/element?locale={language}")
+    assert page.locator("html").get_attribute("lang") == language
+    assert violations(page) == []
+
+
 @pytest.mark.parametrize(
     ("answer", "status"), [("Réussir", "succeeded"), ("Échouer", "requires_payment_method")]
 )
