@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
+from shared.mandates.actions import expire_lapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,6 @@ class Scheduled:
 
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("checks", "30 1 * * *", nightly),
+    Scheduled("expire_mandates", "10 1 * * *", expire_lapsed),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

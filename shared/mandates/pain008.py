@@ -155,7 +155,7 @@ def _check_collector(collector: Collector) -> None:
     name(collector.name)
     parse_ics(collector.ics)
     iban.parse(collector.iban)
-    _check_address(collector.address)
+    check_address(collector.address)
     if collector.bic:
         bic(collector.bic)
 
@@ -179,7 +179,7 @@ def _check(collection: Collection, presented_on: date) -> None:
     parse_reference(collection.mandate_reference)
     name(collection.debtor_name)
     iban.parse(collection.debtor_iban)
-    _check_address(collection.debtor_address)
+    check_address(collection.debtor_address)
     if collection.debtor_bic:
         bic(collection.debtor_bic)
     if len(transliterate(collection.text or "")) > _LONGEST_TEXT:
@@ -193,14 +193,15 @@ def _check(collection: Collection, presented_on: date) -> None:
             parse_ics(change.original_ics)
 
 
-def _check_address(address: Address) -> None:
+def check_address(address: Address) -> None:
+    """Refuse an address that banks would refuse."""
     if not (len(address.country) == 2 and address.country.isascii() and address.country.isupper()):
-        raise NoCollectionFile("An address needs its country as two letters, such as FR.")
+        raise NoCollectionFile("An address needs its country as two letters, such as FR.", field="country")
     town = transliterate(address.town)
     if not 1 <= len(town) <= 35 or not any(c.isalnum() for c in town):
-        raise NoCollectionFile("An address needs its town, of 35 characters at most.")
+        raise NoCollectionFile("An address needs its town, of 35 characters at most.", field="town")
     if len(transliterate(address.postcode or "")) > 16:
-        raise NoCollectionFile("A postcode has 16 characters at most.")
+        raise NoCollectionFile("A postcode has 16 characters at most.", field="postcode")
     if len(address.lines) > 2 or any(len(transliterate(line)) > _LONGEST_LINE for line in address.lines):
         raise NoCollectionFile(
             "An address has two lines of 70 characters at most beside its town and country."

@@ -15,6 +15,13 @@ from shared.payments.sepa_text import is_identifier
 NOTICE_DAYS = 14  # what the rulebooks want unless both sides agreed on less
 LAPSE_MONTHS = 36
 _MOST_NOTICE_DAYS = 60
+# Countries of the schemes' area, as their IBANs begin (EPC409-09). Overseas territories use the number of their state.
+SEPA_COUNTRIES = frozenset(
+    (
+        "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT "
+        "RO RS SE SI SK SM VA"
+    ).split()
+)
 _REFUND_WEEKS = 8
 _RETURN_DAYS = {"core": 5, "b2b": 3}
 _ICS = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}", re.ASCII)
@@ -185,9 +192,17 @@ def check_scheme(scheme: Scheme, customer_kind: str) -> None:
 def check_transition(before: State, after: State) -> None:
     """Refuse what the table does not know."""
     if after not in TRANSITIONS.get(before, frozenset()):
-        raise Conflict("This mandate is %(state)s: this is no longer possible.", state=before.value)
+        raise Conflict("This mandate has ended or changed: this is no longer possible.")
 
 
 def state_after_signing(scheme: Scheme) -> State:
     """A Core mandate counts at once; a B2B mandate when the debtor has registered it with their bank."""
     return State.PENDING if scheme == Scheme.B2B else State.ACTIVE
+
+
+def check_debtor_account(compact: str) -> None:
+    """The account must be in a country of the scheme's area."""
+    if compact[:2] not in SEPA_COUNTRIES:
+        raise DomainError(
+            "Accounts in %(country)s take no SEPA direct debits.", field="iban", country=compact[:2]
+        )
