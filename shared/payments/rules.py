@@ -13,12 +13,16 @@ from shared.errors import Conflict, DomainError
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """An account money may go to, under the exact name of its holder (verification of payee compares it)."""
+    """An account money may go to, under the exact name of its holder (verification of payee compares it).
+
+    `is_own`: the creditor's; else a factor's, who alone may be paid, and by transfer only.
+    """
 
     account_id: UUID
     name: str
     iban: str
     bic: str | None
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0018_mandates"
-down_revision = "0016_confirm_accounts"
+revision = "0019_mandates"
+down_revision = "0018_rail_money"
 
 
 SCHEMA = """
