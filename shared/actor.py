@@ -27,6 +27,8 @@ class Permission(StrEnum):
     EXPORT_BOOKS = "export_books"
     MANAGE_CREDITORS = "manage_creditors"
     MANAGE_USERS = "manage_users"
+    ASK_ACCOUNT_CHANGE = "ask_account_change"
+    APPROVE_ACCOUNT_CHANGE = "approve_account_change"
     # A debtor's own verbs; every debtor's person holds them for the customers they act for.
     SEE_OWN_ACCOUNT = "see_own_account"
     ANNOUNCE_PAYMENT = "announce_payment"
@@ -38,8 +40,9 @@ DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT})
 ROLES: dict[str, frozenset[Permission]] = {
     "finance": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.IMPORT_STATEMENTS, P.RECONCILE}
-    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS},
-    "credit_manager": _EVERYBODY | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT},
+    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS, P.ASK_ACCOUNT_CHANGE},
+    "credit_manager": _EVERYBODY
+    | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT, P.APPROVE_ACCOUNT_CHANGE},
     "collector": _EVERYBODY | {P.SEE_REPORTS, P.INVITE_DEBTORS},
     "sales_administration": _EVERYBODY | {P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.INVITE_DEBTORS},
     "sales": _EVERYBODY,
@@ -53,6 +56,8 @@ ROLES: dict[str, frozenset[Permission]] = {
         P.SEE_AUDIT,
         P.SEE_OPERATIONS,
         P.REPLAY_JOBS,
+        P.ASK_ACCOUNT_CHANGE,
+        P.APPROVE_ACCOUNT_CHANGE,
     },
 }
 

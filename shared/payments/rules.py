@@ -13,12 +13,16 @@ from shared.errors import Conflict, DomainError
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """An account money may go to, under the exact name of its holder (verification of payee compares it)."""
+    """An account money may go to, under the exact name of its holder (verification of payee compares it).
+
+    `holder_kind`: the creditor, or a factor the invoice was assigned to.
+    """
 
     account_id: UUID
     name: str
     iban: str
     bic: str | None
+    holder_kind: str = "creditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,12 @@ class NothingToTransfer(DomainError):
 class PayeeUnknown(DomainError):
     code = "payee_unknown"
     sentence = "%(number)s: we are confirming the account to pay to. Please contact us before you pay it."
+
+
+def may_be_paid_by_provider(payable: Payable) -> bool:
+    """Whether card and direct debit may be offered: they pay the creditor, and who owes to a factor is free only by
+    paying the factor (C. civ. 1346-5 and 1324; CMF L313-28)."""
+    return payable.payee is not None and payable.payee.holder_kind == "creditor"
 
 
 def baskets(payables: Sequence[Payable], choices: Sequence[Choice]) -> list[Basket]:
