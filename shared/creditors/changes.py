@@ -101,7 +101,7 @@ def ask(
         "source": _said(source, "source"),
         "call_back": _said(call_back, "call_back") if called else None,
     }
-    account = _account(session, creditor, ibans.parse(iban), holder_kind, holder, bic, currency)
+    account = _account(session, creditor, _iban(iban), holder_kind, holder, bic, currency)
     old = _old(session, account, kind)
     _refuse_senseless(account, kind, holder_kind, holder, bic, currency)
     change_id = new_id()
@@ -262,13 +262,12 @@ def _refuse_senseless(
             "The account %(iban)s is kept in %(currency)s.",
             iban=account.iban, currency=account.currency, field="currency",
         )  # fmt: skip
-    if kind == "receive" and (account.receives or holder_kind != "creditor"):
+    if kind == "receive" and holder_kind != "creditor":
         raise DomainError(
-            "Debtors pay to this account already."
-            if account.receives
-            else "A factor’s account is confirmed.",
-            field="iban",
+            "A factor’s account never takes the place of yours: ask to confirm it.", field="kind"
         )
+    if kind == "receive" and account.receives:
+        raise DomainError("Debtors pay to this account already.", field="iban")
     if kind == "confirm" and account.confirmed_at is not None:
         raise DomainError("This account is confirmed already.", field="iban")
     if kind == "correct":
@@ -300,6 +299,14 @@ def _end(session: Session, actor: Actor, change: Row[Any], ended: str, reason: s
         creditor=change.creditor, iban=change.iban,
     )  # fmt: skip
     _fact(session, f"account_change_{ended}", change.id, change.creditor_id, change.account_id)
+
+
+def _iban(text: str) -> str:
+    try:
+        return ibans.parse(text)
+    except DomainError as error:
+        error.field = "iban"
+        raise
 
 
 def _said(words: str | None, field: str) -> str:
