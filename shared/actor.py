@@ -29,20 +29,26 @@ class Permission(StrEnum):
     MANAGE_USERS = "manage_users"
     ASK_ACCOUNT_CHANGE = "ask_account_change"
     APPROVE_ACCOUNT_CHANGE = "approve_account_change"
+    SEE_PAYMENTS = "see_payments"
+    ASK_REFUND = "ask_refund"
+    APPROVE_REFUND = "approve_refund"
     # A debtor's own verbs; every debtor's person holds them for the customers they act for.
     SEE_OWN_ACCOUNT = "see_own_account"
     ANNOUNCE_PAYMENT = "announce_payment"
+    PAY = "pay"
 
 
 P = Permission
 _EVERYBODY = frozenset({P.SEE_CUSTOMERS, P.SEE_RECEIVABLES})
-DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT})
+DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT, P.PAY})
 ROLES: dict[str, frozenset[Permission]] = {
     "finance": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.IMPORT_STATEMENTS, P.RECONCILE}
-    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS, P.ASK_ACCOUNT_CHANGE},
+    | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS}
+    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.ASK_ACCOUNT_CHANGE},
     "credit_manager": _EVERYBODY
-    | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT, P.APPROVE_ACCOUNT_CHANGE},
+    | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT}
+    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.APPROVE_ACCOUNT_CHANGE},
     "collector": _EVERYBODY | {P.SEE_REPORTS, P.INVITE_DEBTORS},
     "sales_administration": _EVERYBODY | {P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.INVITE_DEBTORS},
     "sales": _EVERYBODY,
@@ -53,6 +59,7 @@ ROLES: dict[str, frozenset[Permission]] = {
         P.SEE_REPORTS,
         P.MANAGE_CREDITORS,
         P.MANAGE_USERS,
+        P.SEE_PAYMENTS,
         P.SEE_AUDIT,
         P.SEE_OPERATIONS,
         P.REPLAY_JOBS,

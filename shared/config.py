@@ -10,6 +10,8 @@ from pathlib import Path
 
 from shared.errors import ConfigurationError
 
+# The release train of the API version our Stripe SDK is pinned to. Only ever loaded from Stripe itself.
+STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
 ENVIRONMENTS = ("demo", "test", "production")
 
 
@@ -26,6 +28,9 @@ class Settings:
     backoffice_url: str
     secret: str
     trusted_proxies: int
+    stripe_api_url: str | None
+    stripe_js_url: str
+    gocardless_api_url: str | None
 
     @property
     def production(self) -> bool:
@@ -55,6 +60,9 @@ def settings() -> Settings:
         trusted_proxies=_count(
             read("QUITTANCE_TRUSTED_PROXIES", "1" if environment == "production" else "0")
         ),
+        stripe_api_url=read("STRIPE_API_URL") or None,
+        stripe_js_url=read("STRIPE_JS_URL") or STRIPE_JS,
+        gocardless_api_url=read("GOCARDLESS_API_URL") or None,
         secret=read("QUITTANCE_SECRET") or (_kept_secret(data) if environment != "production" else ""),
     )
     if found.production:
@@ -79,6 +87,8 @@ def _refuse_unsafe(found: Settings) -> None:
         raise ConfigurationError(
             "Production needs QUITTANCE_SECRET: at least 32 random characters, the same for all processes."
         )
+    if found.stripe_api_url or found.gocardless_api_url or found.stripe_js_url != STRIPE_JS:
+        raise ConfigurationError("Addresses of a sandbox are refused in production.")
     if os.environ.get("QUITTANCE_NOW"):
         raise ConfigurationError("QUITTANCE_NOW moves the clock and is refused in production.")
     for name, url in (("PORTAL_URL", found.portal_url), ("BACKOFFICE_URL", found.backoffice_url)):

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0019_account_changes"
-down_revision = "0016_confirm_accounts"
+down_revision = "0018_rail_money"
 
 SCHEMA = """
 -- Whether the clock may be moved here (QUITTANCE_NOW): outside production only. `quittance migrate` says it, as

@@ -15,6 +15,7 @@ from shared.db import reading
 from shared.errors import DomainError
 from shared.ledger import checks as ledger
 from shared.matching import checks as matching
+from shared.rails import checks as rails
 
 # A check answers None when its promise holds, else what breaks it.
 Check = Callable[[Session], str | None]
@@ -27,6 +28,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("bank_lines_are_kept_once", bank.lines_are_kept_once),
     ("lines_equal_their_receipts", matching.lines_equal_their_receipts),
     ("unassigned_money_equals_the_ledger", matching.unassigned_money_equals_the_ledger),
+    ("facts_equal_the_books", rails.facts_equal_the_books),
+    ("payments_start_once", rails.payments_start_once),
+    ("parts_follow_their_payment", rails.parts_follow_their_payment),
     ("audit_chain", audit.chain),
 )
 

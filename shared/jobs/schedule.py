@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from shared.creditors.changes import put_due_in_force
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
+from shared.rails.inbox import fill_gaps
+from shared.rails.syncing import give_up_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +28,7 @@ class Scheduled:
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("account_changes", "*/10 * * * *", put_due_in_force),
     Scheduled("checks", "30 1 * * *", nightly),
+    Scheduled("provider_events", "*/5 * * * *", fill_gaps),
+    Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

@@ -21,6 +21,7 @@ from shared.jobs.rescue import rescue
 from shared.jobs.schedule import SCHEDULE, Scheduled
 from shared.jobs.subscriptions import SUBSCRIPTIONS, Subscriptions
 from shared.notifications.sending import send_waiting
+from shared.rails.working import work_waiting
 
 log = structlog.get_logger("worker")
 
@@ -45,6 +46,9 @@ def run_worker(
         ),
         threading.Thread(
             target=_whenever, args=("quittance_message", lambda: send_waiting(stop), stop), name="mail"
+        ),
+        threading.Thread(
+            target=_whenever, args=("quittance_rails", lambda: work_waiting(stop), stop), name="rails"
         ),
         threading.Thread(target=_every, args=(_RESCUE_SECONDS, rescue, stop), name="rescue"),
     ]

@@ -25,7 +25,7 @@ from shared.matching.rules import APPLIED, VERSION, Allocated, BankLine, Decisio
 from shared.outbox.actions import record_fact
 from shared.payments.announcing import settle_announcements
 from shared.payments.models import ExpectedPayment
-from shared.payments.receipts import NewReceipt, receive, take_back
+from shared.payments.receipts import NewReceipt, receive, take_back, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,7 @@ def _book(session: Session, booked: Sequence[Booking]) -> None:
     receipts = [receipt for each in booked for receipt in each.receipts]
     receive(session, receipts)
     ledger.allocate(session, [pair for each in booked for pair in each.covered])
-    for receipt in receipts:
-        _announce_receipt(session, receipt)
+    tell(session, receipts)
 
 
 def _booking(
@@ -264,18 +263,6 @@ def _booking(
             )
         )
     return Booking(receipts, covered)
-
-
-def _announce_receipt(session: Session, receipt: NewReceipt) -> None:
-    record_fact(
-        session,
-        "payment_received",
-        receipt.id,
-        customer_id=receipt.customer_id,
-        creditor_id=receipt.creditor_id,
-        amount_minor=receipt.amount_minor,
-        currency=receipt.currency,
-    )
 
 
 _LINE = text("""

@@ -14,17 +14,17 @@ from shared.errors import NotFound
 from shared.payments.models import ExpectedPayment
 from shared.payments.rules import Payable, Payee
 
-# What waits of announced transfers, per item. Signed as the item. It asks the parts alone: the transfer they are in
-# may be the parent company's, which who acts for the subsidiary does not see.
+# What is on its way per item: announced transfers, and payments over a rail in process. Signed as the item. It asks the
+# parts alone: what they are in may be the parent company's, which who acts for the subsidiary does not see.
 ANNOUNCED = """
-    SELECT p.item_id, sum(p.amount_minor) AS minor FROM expected_payment_item p
-    WHERE p.waiting AND p.customer_id = ANY (:customers) GROUP BY p.item_id"""
+    SELECT p.item_id, sum(p.amount_minor)::bigint AS minor FROM item_in_flight p
+    WHERE p.customer_id = ANY (:customers) GROUP BY p.item_id"""
 
 # What was announced may have been settled otherwise meanwhile: then nothing of the item is free, never less.
 _PAYABLES = text(f"""
     SELECT i.id, i.customer_id, i.creditor_id, i.number, i.currency, i.due_on,
            i.open_minor - coalesce(a.minor, 0) AS free_minor,
-           b.id AS account_id, b.holder_kind, b.holder_name, b.iban, b.bic
+           b.id AS account_id, b.holder_name, b.iban, b.bic, b.holder_kind = 'creditor' AS is_own
     FROM open_item i
     LEFT JOIN ({ANNOUNCED}) a ON a.item_id = i.id
     {PAYEE}
@@ -45,9 +45,7 @@ def payables(session: Session, actor: Actor) -> list[Payable]:
             currency=r.currency,
             free_minor=int(r.free_minor),
             due_on=r.due_on,
-            payee=(
-                Payee(r.account_id, r.holder_name, r.iban, r.bic, r.holder_kind) if r.account_id else None
-            ),
+            payee=Payee(r.account_id, r.holder_name, r.iban, r.bic, r.is_own) if r.account_id else None,
         )
         for r in rows
     ]

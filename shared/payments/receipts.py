@@ -48,6 +48,8 @@ class NewReceipt:
     payer_name: str | None = None
     payer_iban: str | None = None
     allocated_on: date | None = None
+    payment_id: UUID | None = None
+    fact_id: int | None = None
     pays: Sequence[tuple[UUID, int]] = field(default=())
     uses: Sequence[tuple[UUID, UUID, int]] = field(default=())
 
@@ -63,6 +65,20 @@ def receive(session: Session, receipts: Sequence[NewReceipt]) -> list[str]:
     ledger.post(session, [_entry(r, number) for r, number in zip(receipts, numbers, strict=True)])
     ledger.allocate(session, [pair for r in receipts for pair in _pairs(r, r.allocated_on or clock.today())])
     return numbers
+
+
+def tell(session: Session, receipts: Sequence[NewReceipt]) -> None:
+    """Record the fact of each, for whoever thanks and whoever stops reminding."""
+    for receipt in receipts:
+        record_fact(
+            session,
+            "payment_received",
+            receipt.id,
+            customer_id=receipt.customer_id,
+            creditor_id=receipt.creditor_id,
+            amount_minor=receipt.amount_minor,
+            currency=receipt.currency,
+        )
 
 
 def take_back(session: Session, receipt_ids: Sequence[UUID], *, reason: str) -> None:
@@ -114,14 +130,24 @@ def _open_items(session: Session, receipts: Sequence[NewReceipt], numbers: Seque
 def _write_receipts(session: Session, receipts: Sequence[NewReceipt]) -> None:
     payers = [(r.external_ref, r.method, r.payer_name, r.payer_iban) for r in receipts]
     rows = [
-        (r.id, r.customer_id, r.bank_line_id, r.match_id, *payer, r.amount_minor, r.received_on)
+        (
+            r.id,
+            r.customer_id,
+            r.bank_line_id,
+            r.match_id,
+            *payer,
+            r.amount_minor,
+            r.received_on,
+            r.payment_id,
+            r.fact_id,
+        )
         for r, payer in zip(receipts, payers, strict=True)
     ]
     driver(session).execute(
         "INSERT INTO receipt (id, customer_id, bank_line_id, match_id, external_ref, method, payer_name, payer_iban,"
-        " amount_minor, received_on)"
+        " amount_minor, received_on, payment_id, fact_id)"
         " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],"
-        " %s::text[], %s::bigint[], %s::date[])",
+        " %s::text[], %s::bigint[], %s::date[], %s::uuid[], %s::bigint[])",
         [list(column) for column in zip(*rows, strict=True)],
     )
 

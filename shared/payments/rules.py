@@ -15,14 +15,14 @@ from shared.errors import Conflict, DomainError
 class Payee:
     """An account money may go to, under the exact name of its holder (verification of payee compares it).
 
-    `holder_kind`: the creditor, or a factor the invoice was assigned to.
+    `is_own`: the creditor's; else a factor's, who alone may be paid, and by transfer only.
     """
 
     account_id: UUID
     name: str
     iban: str
     bic: str | None
-    holder_kind: str = "creditor"
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class PayeeUnknown(DomainError):
 def may_be_paid_by_provider(payable: Payable) -> bool:
     """Whether card and direct debit may be offered: they pay the creditor, and who owes to a factor is free only by
     paying the factor (C. civ. 1346-5 and 1324; CMF L313-28)."""
-    return payable.payee is not None and payable.payee.holder_kind == "creditor"
+    return payable.payee is not None and payable.payee.is_own
 
 
 def baskets(payables: Sequence[Payable], choices: Sequence[Choice]) -> list[Basket]:

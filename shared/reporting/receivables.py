@@ -60,8 +60,8 @@ _ITEM_FIELDS = """
            coalesce(a.minor, 0)::bigint AS announced_minor, coalesce(b.holder_kind = 'factor', false) AS payee_is_other
     FROM open_item i JOIN customer c ON c.id = i.customer_id JOIN creditor k ON k.id = i.creditor_id
     LEFT JOIN bank_account b ON b.id = i.payee_account_id
-    LEFT JOIN LATERAL (SELECT sum(p.amount_minor) AS minor FROM expected_payment_item p
-                       WHERE p.item_id = i.id AND p.waiting) a ON true"""
+    LEFT JOIN LATERAL (SELECT sum(p.amount_minor)::bigint AS minor FROM item_in_flight p
+                       WHERE p.item_id = i.id) a ON true"""
 _CHOSEN = """
     i.kind IN ('invoice', 'credit_note') AND (:creditor = '' OR k.code = :creditor)
     AND (:words = '' OR i.number_key LIKE :key || '%' OR strpos(c.search_key, :words) > 0

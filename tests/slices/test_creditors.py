@@ -50,7 +50,7 @@ def test_an_account_only_a_file_named_is_no_payee_until_it_is_confirmed() -> Non
     with db.reading(debtor) as session:
         (payable,) = payables(session, debtor)
         assert payable.payee is not None and payable.payee.account_id == named.id
-        assert (payable.payee.iban, payable.payee.holder_kind) == (FACTOR_IBAN, "factor")
+        assert (payable.payee.iban, payable.payee.is_own) == (FACTOR_IBAN, False)
 
 
 def test_a_first_account_that_a_file_named_receives_at_once() -> None:
