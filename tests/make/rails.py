@@ -1,91 +1,73 @@
-"""A creditor who takes payments through the Stripe simulator, and debtors who pay."""
+"""Build payments over a rail for tests, and what a provider says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 from sqlalchemy import text
 
 from shared import db
 from shared.actor import SYSTEM, Actor
-from shared.config import settings
 from shared.creditors.models import Creditor
 from shared.payments.rules import Choice
-from shared.rails import inbox
+from shared.rails import applying, starting
 from shared.rails.accounts import Keys, add_account
-from shared.rails.adapters import adapter_of
-from shared.rails.providers.protocols import Access
-from shared.rails.snapshot import Method
-from shared.rails.starting import Terms, pay
-from shared.rails.working import work_waiting
+from shared.rails.snapshot import FactKind, Method, MoneyFact, Phase, Snapshot
+from shared.rails.states import Status
 from tests.make.books import Books
 
-SECRET = "whsec_test"
+KEYS = Keys("sk_test_secret", "whsec_secret", "pk_test_shown")
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
-@contextmanager
-def stripe_at(monkeypatch: pytest.MonkeyPatch, url: str) -> Iterator[None]:
-    """The product's sandbox accounts reach Stripe at `url`."""
-    monkeypatch.setenv("STRIPE_API_URL", url)
-    settings.cache_clear()
-    adapter_of.__globals__["_adapter"].cache_clear()
-    yield
-    settings.cache_clear()
+def an_account(
+    books: Books, provider: str = "stripe", *, mode: str = "test", methods: Sequence[Method] | None = None
+) -> UUID:
+    """An account of the creditor's with a provider, all its methods on unless some are named."""
+    with db.writing(SYSTEM) as session:
+        creditor = session.get_one(Creditor, books.creditor_id)
+        return add_account(session, SYSTEM, creditor, provider, mode=mode, keys=KEYS, methods=methods).id
 
 
-@dataclass
-class Rails(Books):
-    """Books whose creditor has an account at Stripe."""
+def a_payment(
+    actor: Actor, account_id: UUID, choices: Sequence[Choice], method: Method = Method.CARD
+) -> UUID:
+    with db.writing(actor) as session:
+        return starting.pay(session, actor, choices, starting.Terms(account_id, method, "fr"))
 
-    stripe_id: UUID = field(init=False)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        with db.writing(SYSTEM) as session:
-            creditor = session.get_one(Creditor, self.creditor_id)
-            keys = Keys("sk_test_abc", SECRET, "pk_test_abc")
-            account = add_account(
-                session, SYSTEM, creditor, "stripe", mode="sandbox", keys=keys, methods=list(Method)
-            )
-            self.stripe_id = account.id
+def seen(
+    payment_id: UUID, phase: Phase | None, *facts: MoneyFact, minor: int, currency: str = "EUR"
+) -> Snapshot:
+    """What the provider has: an amount, a phase, and all that happened to its money so far."""
+    return Snapshot(
+        provider_ref=f"pi_{payment_id}",
+        phase=phase,
+        raw_status=phase or "never_heard_of",
+        amount_minor=minor,
+        currency=currency,
+        payment_id=payment_id,
+        facts=facts,
+    )
 
-    def pays(self, debtor: Actor, item: UUID, method: Method, **more: Any) -> UUID:
-        """Start to pay one item, and have the worker tell Stripe."""
-        with db.writing(debtor) as session:
-            terms = Terms(self.stripe_id, method, "fr", email="compta@client.example", **more)
-            payment_id = pay(session, debtor, [Choice(item)], terms)
-        work_waiting()
-        return payment_id
 
-    def payment(self, payment_id: UUID) -> Any:
-        with db.reading(SYSTEM) as session:
-            return session.execute(text("SELECT * FROM payment WHERE id = :id"), {"id": payment_id}).one()
+def fact(kind: FactKind, minor: int, number: int = 1, *, currency: str = "EUR") -> MoneyFact:
+    """The `number`th movement of its kind; later numbers happened later."""
+    return MoneyFact(kind, f"{kind}-{number}", minor, currency, START + timedelta(hours=number))
 
-    def facts(self, payment_id: UUID) -> list[tuple[str, int]]:
-        """Kind and amount of each fact, in the order they were stored."""
-        with db.reading(SYSTEM) as session:
-            rows = session.execute(
-                text("SELECT kind, amount_minor FROM payment_fact WHERE payment_id = :id ORDER BY id"),
-                {"id": payment_id},
-            )
-            return [(row.kind, row.amount_minor) for row in rows]
 
-    def alerts(self) -> list[str]:
-        with db.reading(SYSTEM) as session:
-            return list(session.scalars(text("SELECT code FROM payment_alert ORDER BY raised_at, id")))
+def told(payment_id: UUID, snapshot: Snapshot) -> Status:
+    with db.writing(SYSTEM) as session:
+        return applying.apply(session, payment_id, snapshot)
 
-    def hears(self, received: list[tuple[bytes, str]]) -> None:
-        """Take webhooks in as the portal does, then let the worker work. What was taken is removed."""
-        while received:
-            raw, signature = received.pop(0)
-            inbox.accept("stripe", self.stripe_id, {"Stripe-Signature": signature}, raw)
-        work_waiting()
 
-    @property
-    def access(self) -> Access:
-        return Access(self.stripe_id, "stripe", "sandbox", "sk_test_abc", settings().stripe_api_url)
+def status(payment_id: UUID) -> str:
+    with db.reading(SYSTEM) as session:
+        return str(session.scalar(text("SELECT status FROM payment WHERE id = :id"), {"id": payment_id}))
+
+
+def alerts() -> list[str]:
+    with db.reading(SYSTEM) as session:
+        return list(session.scalars(text("SELECT code FROM payment_alert ORDER BY raised_at, code")))

@@ -5,6 +5,9 @@ Nothing is called but the core's own verbs; webhooks come as Stripe signs and se
 
 from __future__ import annotations
 
+from contextlib import suppress
+from urllib.error import URLError
+from urllib.request import urlopen
 from uuid import UUID
 
 import pytest
@@ -19,7 +22,8 @@ from shared.rails import inbox, refunding
 from shared.rails.models import SavedCard
 from shared.rails.snapshot import Method
 from shared.rails.working import work_waiting
-from tests.make.rails import SECRET, Rails, stripe_at
+from tests.make.rails import KEYS, alerts
+from tests.make.stripe_rails import StripeBooks, stripe_at
 from tests.slices.stripe_sandbox import Inbox, simulator, until
 
 
@@ -27,7 +31,7 @@ from tests.slices.stripe_sandbox import Inbox, simulator, until
 def life(database, monkeypatch):
     with (
         Inbox() as received,
-        simulator(webhook=(received.url, SECRET)) as sim,
+        simulator(webhook=(received.url, KEYS.webhook_secret)) as sim,
         stripe_at(monkeypatch, sim.url),
     ):
         yield Life(sim, received)
@@ -40,7 +44,7 @@ class Life:
 
     def __init__(self, sim, received):
         self.sim, self.received = sim, received
-        self.books = Rails()
+        self.books = StripeBooks()
         self.customer = self.books.customer("C001")
         self.debtor = self.books.debtor(self.customer)
         self.invoice = self.books.invoice(self.customer, "F-2026-0001", 12_000)
@@ -55,10 +59,8 @@ class Life:
 
     def confirms(self, payment_id, token="pm_card_visa"):
         ref = self.books.payment(payment_id).provider_ref
-        try:
+        with suppress(stripe.CardError):
             self.sim.v1.payment_intents.confirm(ref, {"payment_method": token, "return_url": "http://p/back"})
-        except stripe.CardError:
-            pass
         self.hears()
 
     def status(self, payment_id):
@@ -80,7 +82,7 @@ def test_a_card_is_paid(life):
     assert life.books.payment(payment).step["data"]["client_secret"].startswith("pi_")
     life.confirms(payment)
     assert (life.status(payment), life.open) == ("received", 0)
-    assert life.books.facts(payment) == [("received", 12_000)] and life.books.alerts() == []
+    assert life.books.facts(payment) == [("received", 12_000)] and alerts() == []
 
 
 def test_a_decline_then_another_card(life):
@@ -109,7 +111,7 @@ def test_a_saved_card(life):
     payment = life.pays(Method.CARD, saved_card_id=card, origin="autopay")
     assert (life.status(payment), life.open) == ("received", 0)
     life.hears()
-    assert life.books.facts(payment) == [("received", 12_000)] and life.books.alerts() == []
+    assert life.books.facts(payment) == [("received", 12_000)] and alerts() == []
 
 
 def test_a_saved_card_whose_bank_wants_to_see_the_payer(life):
@@ -131,7 +133,7 @@ def test_a_saved_card_that_is_declined(life):
     payment = life.pays(Method.CARD, saved_card_id=card, origin="autopay")
     assert (life.status(payment), life.books.payment(payment).decline) == ("failed", "declined")
     life.hears()
-    assert (life.status(payment), life.open, life.books.alerts()) == ("failed", 12_000, [])
+    assert (life.status(payment), life.open, alerts()) == ("failed", 12_000, [])
     assert life.pays(Method.CARD) != payment
 
 
@@ -140,15 +142,10 @@ def test_stripes_own_page(life):
     row = life.books.payment(payment)
     assert row.status == "awaiting_payer" and row.step["kind"] == "redirect"
     url = row.step["data"]["url"]
-    import urllib.error
-    import urllib.request
-
-    try:
-        urllib.request.urlopen(url, b"method=card&number=4242424242424242", timeout=10)
-    except urllib.error.URLError:
-        pass  # the way back leads to a portal that is not there
+    with suppress(URLError):  # the way back leads to a portal that is not there
+        urlopen(url, b"method=card&number=4242424242424242", timeout=10)
     life.hears()
-    assert (life.status(payment), life.open, life.books.alerts()) == ("received", 0, [])
+    assert (life.status(payment), life.open, alerts()) == ("received", 0, [])
 
 
 def test_a_virtual_iban_paid_in_two_transfers(life):
@@ -163,7 +160,7 @@ def test_a_virtual_iban_paid_in_two_transfers(life):
     life.sim.control.fund(5_000, iban=iban)
     life.hears()
     assert (life.status(payment), life.open) == ("received", 0)
-    assert life.books.facts(payment) == [("received", 12_000)] and life.books.alerts() == []
+    assert life.books.facts(payment) == [("received", 12_000)] and alerts() == []
 
 
 def refunded(life, payment, minor):
@@ -197,7 +194,7 @@ def test_a_refund_and_one_that_comes_back(life):
         ("refunded", 2_000),
         ("refund_returned", 2_000),
     ]
-    assert life.books.alerts() == ["refund_failed"]
+    assert alerts() == ["refund_failed"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +208,7 @@ def test_a_dispute(life, won, status, open_minor):
     life.sim.control.close_dispute(dispute["id"], won)
     life.hears()
     assert (life.status(payment), life.open) == (status, open_minor)
-    assert sorted(life.books.alerts()) == ["came_back", "dispute"]
+    assert sorted(alerts()) == ["came_back", "dispute"]
 
 
 def test_lost_answers_and_lost_webhooks_change_nothing(life):
