@@ -14,7 +14,7 @@ import pytest
 import stripe
 from sqlalchemy import text
 
-from shared import actor, db
+from shared import actor, clock, db
 from shared.actor import SYSTEM
 from shared.ids import new_id
 from shared.jobs.checks import run_checks
@@ -125,11 +125,17 @@ def test_a_saved_card_whose_bank_wants_to_see_the_payer(life):
 
 
 def test_a_saved_card_that_is_declined(life):
-    card = saved_card(life)
     with db.writing(SYSTEM) as session:
-        owner = life.sim.v1.payment_methods.retrieve(session.get_one(SavedCard, card).ref).customer
-        bad = life.sim.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": owner})
-        session.execute(text("UPDATE saved_card SET ref = :ref"), {"ref": bad.id})
+        kept = session.get_one(SavedCard, saved_card(life))
+        owner = life.sim.v1.payment_methods.retrieve(kept.ref).customer
+        bad = life.sim.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": owner}).id
+        card = new_id()
+        session.add(
+            SavedCard(
+                id=card, account_id=kept.account_id, customer_id=kept.customer_id, ref=bad, brand="visa",
+                last4="0341", saved_by="Camille Aubry", saved_at=clock.now(),
+            )
+        )  # fmt: skip
     payment = life.pays(Method.CARD, saved_card_id=card, origin="autopay")
     assert (life.status(payment), life.books.payment(payment).decline) == ("failed", "declined")
     life.hears()

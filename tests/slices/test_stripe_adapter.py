@@ -149,9 +149,9 @@ def test_a_bank_that_wants_to_see_the_payer_is_no_refusal(sim, adapter):
 
 
 def test_a_declined_card_without_its_payer_is_the_end(sim, adapter):
-    card, payer = saved(sim, adapter)
+    _, payer = saved(sim, adapter)
+    bad = declining(sim, payer)
     with pytest.raises(Rejected) as refused:
-        bad = declining(sim, payer)
         adapter.start(order(instrument_ref=bad, payer=payer, off_session=True))
     assert refused.value.snapshot.phase is Phase.FAILED and refused.value.decline.code == "declined"
     attended = adapter.start(order(instrument_ref=bad, payer=payer))
