@@ -53,6 +53,11 @@ _LOOK = {
     table: text(f"UPDATE {table} SET sync_due_at = :now WHERE id = ANY (:ids)")
     for table in ("payment", "set_up")
 }
+# Money on a virtual IBAN is the payer's, not a payment's: all of his that wait for a transfer are looked at.
+_LOOK_AT_PAYER = text("""
+    UPDATE payment p SET sync_due_at = :now FROM provider_customer c
+    WHERE c.account_id = :account AND c.ref = ANY (:refs) AND p.account_id = c.account_id
+      AND p.customer_id = c.customer_id AND p.method = 'virtual_iban' AND p.status = 'awaiting_payer'""")
 _HANDLED = text("UPDATE provider_event SET handled_at = :now, outcome = :outcome WHERE id = ANY (:ids)")
 _AGAIN = text(
     "UPDATE provider_event SET attempts = attempts + 1, due_at = now() + :wait WHERE id = ANY (:ids)"
@@ -169,5 +174,8 @@ def _look_at(session: Session, account_id: UUID, events: Iterable[EventRef]) -> 
 
 def _about_other(session: Session, account_id: UUID, event: EventRef) -> None:
     """Mandates and payouts are looked at by who keeps them."""
+    if event.about == "payer":
+        look = {"account": account_id, "refs": list(event.refs), "now": clock.now()}
+        session.execute(_LOOK_AT_PAYER, look)
     if event.about in ("mandate", "payout"):
         record_fact(session, f"provider_{event.about}_told", account_id, ref=event.refs[0], type=event.type)

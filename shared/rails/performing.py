@@ -153,6 +153,7 @@ def _payment_command(session: Session, operation: Row[Any]) -> Start | str | Non
         off_session=payment.origin != "debtor",
         save=payment.save_instrument,
         collect_on=payment.collect_on,
+        expires_at=payment.expires_at,
     )
 
 
