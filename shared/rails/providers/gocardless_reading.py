@@ -75,6 +75,8 @@ def money_of(payment: Thing, events: Iterable[Thing]) -> list[MoneyFact]:
     for event in events:
         action, ref = event["action"], payment["id"] if tries == 1 else f"{payment['id']}:{tries}"
         if action == "resubmission_requested":
+            if stands == _IN:  # only what failed is tried again: its failure got lost
+                add(FactKind.RETURNED, ref, event)
             tries, stands = tries + 1, ""
         elif action in ("confirmed", "paid_out") and not stands:
             add(FactKind.RECEIVED, ref, event)
