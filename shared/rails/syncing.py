@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 from shared import clock
 from shared.actor import SYSTEM
 from shared.db import reading, writing
+from shared.errors import DomainError
 from shared.ids import new_id
 from shared.rails import setting_up
 from shared.rails.accounts import access
@@ -86,23 +87,28 @@ def _sync(table: str) -> bool:
     with writing(SYSTEM) as session:
         if isinstance(seen, Snapshot):
             apply(session, taken.id, seen)
-        elif seen is not None:
+        elif isinstance(seen, SetUpSeen):
             setting_up.apply(session, taken.id, seen)
-        again = clock.now() + (_AGAIN if seen is None else _MUCH_LATER)
+        again = clock.now() + (seen if isinstance(seen, timedelta) else _MUCH_LATER)
         session.execute(_LEAVES[table], {"id": taken.id, "lease_end": taken.syncing_until, "again": again})
     return True
 
 
-def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | None:
-    """What the provider has; None: no answer this time."""
+def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | timedelta:
+    """What the provider has; without an answer this time, how long to wait before it is asked again."""
     if taken.provider_ref is None:
-        return None
+        return _AGAIN
     try:
         with reading(SYSTEM) as session:
             adapter = adapter_of(access(session, taken.account_id))
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
-        return adapter.fetch_set_up(taken.provider_ref) if isinstance(adapter, SetsUp) else None
-    except (Unclear, Busy, Rejected) as error:
+        assert isinstance(adapter, SetsUp)
+        return adapter.fetch_set_up(taken.provider_ref)
+    except (Unclear, Busy) as error:
         log.warning("fetch_failed", table=table, id=str(taken.id), error=str(error))
-        return None
+        return _AGAIN
+    except (Rejected, DomainError) as error:
+        # The object is not there, or a setting of this account is wrong: the others are not kept waiting for it.
+        log.error("fetch_refused", table=table, id=str(taken.id), error=str(error))
+        return _MUCH_LATER
