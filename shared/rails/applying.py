@@ -166,7 +166,7 @@ def _keep(session: Session, payment: Payment, seen: Snapshot, phase: Phase, now:
         "status": now,
         "unclear": False,
         "provider_ref": seen.provider_ref,
-        "step": asdict(seen.step) if seen.step and now in LIVE else None,
+        "step": _step(payment, seen, now),
         "decline": seen.decline.code if seen.decline else None,
         "decline_code": seen.decline.provider_code if seen.decline else None,
         "expected_on": seen.expected_on,
@@ -187,6 +187,13 @@ def _keep(session: Session, payment: Payment, seen: Snapshot, phase: Phase, now:
         keep_customer(session, payment.account_id, payment.customer_id, seen.provider_customer)
     if seen.instrument and seen.instrument.saved_ref and payment.save_instrument:
         keep_card(session, payment.account_id, payment.customer_id, seen, payment.started_by)
+
+
+def _step(payment: Payment, seen: Snapshot, now: Status) -> dict[str, Any] | None:
+    """What the payer does next; a provider may tell where only once, when it is asked to start."""
+    if seen.step is None:
+        return payment.step if now is Status.AWAITING_PAYER else None
+    return asdict(seen.step) if now in LIVE else None
 
 
 def keep_customer(session: Session, account_id: UUID, customer_id: UUID, ref: str) -> None:

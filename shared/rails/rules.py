@@ -92,6 +92,14 @@ def next_look(
     return now + timedelta(days=1) if now.date() <= until else None
 
 
+def next_look_at_form(started_at: datetime, now: datetime) -> datetime | None:
+    """When to look again whether a form was filled in; None: after a week nobody will, and an event would tell."""
+    age = now - started_at
+    if age < timedelta(hours=1):
+        return now + timedelta(seconds=30)
+    return now + timedelta(hours=2) if age < timedelta(days=7) else None
+
+
 def wait_before(attempt: int) -> timedelta:
     """Between two tries of one command whose outcome is unknown: 5 s, doubling, an hour at most."""
     return min(timedelta(seconds=5 * 2 ** min(attempt, 12)), timedelta(hours=1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +22,9 @@ from shared.outbox.actions import record_fact
 from shared.rails.models import Operation, ProviderCustomer, Rail, SavedCard, SetUp
 from shared.rails.providers.protocols import Payer, SetsUp, SetUpSeen
 from shared.rails.providers.protocols import SetUp as Order
+from shared.rails.rules import next_look_at_form
 from shared.rails.snapshot import Method
 
-# Webhooks get lost; somebody is filling in a form meanwhile.
-_LOOK_AGAIN = timedelta(seconds=30)
 _ENDS = ("done", "failed", "cancelled")
 
 
@@ -143,9 +141,11 @@ def apply(session: Session, set_up_id: UUID, seen: SetUpSeen) -> None:
     if found.state in _ENDS:
         return
     step = None
-    if seen.state == "awaiting_payer":
+    if seen.state == "awaiting_payer" and (seen.step_url or seen.client_secret):
         data = {"url": seen.step_url, "client_secret": seen.client_secret}
         step = {"kind": "redirect" if seen.step_url else "client_secret", "data": data}
+    elif seen.state == "awaiting_payer":
+        step = found.step  # a provider may tell only once where its form is
     session.execute(
         update(SetUp)
         .where(SetUp.id == set_up_id)
@@ -154,7 +154,7 @@ def apply(session: Session, set_up_id: UUID, seen: SetUpSeen) -> None:
             provider_ref=seen.provider_ref,
             step=step,
             changed_at=clock.now(),
-            sync_due_at=clock.now() + _LOOK_AGAIN if step else None,
+            sync_due_at=next_look_at_form(found.started_at, clock.now()) if step else None,
         )
     )
     if seen.provider_customer:
