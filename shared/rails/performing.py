@@ -165,10 +165,15 @@ def payer_of(session: Session, account_id: Any, customer: Customer, email: str |
     return Payer(customer.id, customer.name, email or customer.email, customer.country, ref)
 
 
-_REFUNDED = text(
-    "SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_returned' THEN -amount_minor ELSE 0"
-    " END), 0)::bigint FROM payment_fact WHERE payment_id = :payment"
-)
+# Without this very refund, so that a second try says the same. What is on its way counts for the provider already.
+_REFUNDED = text("""
+    SELECT coalesce((SELECT sum(CASE f.kind WHEN 'refunded' THEN f.amount_minor ELSE -f.amount_minor END)
+                     FROM payment_fact f WHERE f.payment_id = :payment AND f.kind IN ('refunded', 'refund_returned')
+                     AND f.ref IS DISTINCT FROM (SELECT ref FROM refund WHERE id = :refund)), 0)::bigint
+         + coalesce((SELECT sum(r.amount_minor) FROM refund r
+                     WHERE r.payment_id = :payment AND r.id <> :refund AND r.state = 'pending'
+                     AND NOT EXISTS (SELECT FROM payment_fact f WHERE f.payment_id = r.payment_id
+                                     AND f.kind = 'refunded' AND f.ref = r.ref)), 0)::bigint""")
 
 
 def _refund_order(session: Session, operation: Row[Any]) -> RefundOrder:
@@ -182,7 +187,7 @@ def _refund_order(session: Session, operation: Row[Any]) -> RefundOrder:
         provider_ref=payment.provider_ref,
         amount_minor=refund.amount_minor,
         currency=payment.currency,
-        refunded_before_minor=session.scalar(_REFUNDED, {"payment": payment.id}) or 0,
+        refunded_before_minor=session.scalar(_REFUNDED, {"payment": payment.id, "refund": refund.id}) or 0,
     )
 
 
