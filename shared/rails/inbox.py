@@ -52,10 +52,15 @@ _FIND = {
         SELECT DISTINCT ON (w.event) w.event, s.id FROM unnest(CAST(:events AS bigint[]), CAST(:accounts AS uuid[]),
             CAST(:refs AS text[]), CAST(:ids AS uuid[])) AS w (event, account_id, ref, id)
         JOIN set_up s ON s.account_id = w.account_id AND (s.provider_ref = w.ref OR s.id = w.id)"""),
+    "mandate": text("""
+        SELECT DISTINCT ON (w.event) w.event, m.id FROM unnest(CAST(:events AS bigint[]), CAST(:accounts AS uuid[]),
+            CAST(:refs AS text[]), CAST(:ids AS uuid[])) AS w (event, account_id, ref, id)
+        JOIN provider_account a ON a.id = w.account_id
+        JOIN mandate m ON (m.provider, m.provider_ref) = (a.provider, w.ref) AND m.creditor_id = a.creditor_id"""),
 }
 _LOOK = {
     table: text(f"UPDATE {table} SET sync_due_at = :now WHERE id = ANY (:ids)")
-    for table in ("payment", "set_up")
+    for table in ("payment", "set_up", "mandate")
 }
 _HANDLED = text("UPDATE provider_event SET handled_at = :now, outcome = :outcome WHERE id = ANY (:ids)")
 _AGAIN = text(
@@ -173,6 +178,6 @@ def _look_at(session: Session, account_id: UUID, events: Iterable[EventRef]) -> 
 
 
 def _about_other(session: Session, account_id: UUID, event: EventRef) -> None:
-    """Mandates and payouts are looked at by who keeps them."""
-    if event.about in ("mandate", "payout"):
-        record_fact(session, f"provider_{event.about}_told", account_id, ref=event.refs[0], type=event.type)
+    """Payouts are looked at by who keeps them."""
+    if event.about == "payout":
+        record_fact(session, "provider_payout_told", account_id, ref=event.refs[0], type=event.type)

@@ -32,6 +32,7 @@ _PATIENCE = {
     Method.CARD: timedelta(hours=2),
     Method.CARD_PAGE: timedelta(hours=2),
     Method.PAY_BY_BANK: timedelta(hours=2),
+    Method.DEBIT_CORE: timedelta(hours=2),  # of its mandate's form, when one is signed first
     Method.VIRTUAL_IBAN: timedelta(days=14),
 }
 

@@ -22,7 +22,7 @@ from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.applying import apply
 from shared.rails.models import Operation
-from shared.rails.providers.protocols import Busy, Rejected, SetsUp, SetUpSeen, Unclear
+from shared.rails.providers.protocols import Busy, MandateSeen, Rejected, SetsUp, SetUpSeen, Unclear
 from shared.rails.snapshot import Snapshot
 
 log = structlog.get_logger("rails")
@@ -35,16 +35,23 @@ _MUCH_LATER = timedelta(hours=1)
 # Claimed, an object is due again when the lease runs out: a worker that dies loses nothing. Who asks meanwhile sets it
 # to be due now, and that stays.
 _TAKE = """
-    UPDATE {table} SET syncing_until = :lease_end, sync_due_at = :lease_end
+    UPDATE {table} t SET syncing_until = :lease_end, sync_due_at = :lease_end
     WHERE id = (SELECT id FROM {table} WHERE sync_due_at <= :now AND coalesce(syncing_until, :now) <= :now
                 ORDER BY sync_due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, account_id, provider_ref, syncing_until"""
+    RETURNING id, {account} AS account_id, provider_ref, syncing_until"""
+# A mandate is the creditor's, whose account with the provider may be another one by now.
+_ACCOUNTS = {
+    "payment": "account_id",
+    "set_up": "account_id",
+    "mandate": "(SELECT a.id FROM provider_account a WHERE a.creditor_id = t.creditor_id"
+    " AND a.provider = t.provider ORDER BY a.active DESC, a.created_at DESC LIMIT 1)",
+}
 _LEAVE = """
     UPDATE {table} SET syncing_until = NULL,
         sync_due_at = CASE WHEN sync_due_at = :lease_end THEN CAST(:again AS timestamptz) ELSE sync_due_at END
     WHERE id = :id AND syncing_until = :lease_end"""
-_TAKES = {table: text(_TAKE.format(table=table)) for table in ("payment", "set_up")}
-_LEAVES = {table: text(_LEAVE.format(table=table)) for table in ("payment", "set_up")}
+_TAKES = {table: text(_TAKE.format(table=table, account=account)) for table, account in _ACCOUNTS.items()}
+_LEAVES = {table: text(_LEAVE.format(table=table)) for table in _ACCOUNTS}
 _GIVE_UP = text("""
     SELECT p.id, p.account_id, p.customer_id FROM payment p
     WHERE p.status = 'awaiting_payer' AND p.expires_at <= :now
@@ -54,9 +61,9 @@ _GIVE_UP = text("""
 
 
 def sync_due(stop: threading.Event | None = None) -> int:
-    """Fetch what is due, payments and set-ups; gives how many were fetched."""
+    """Fetch what is due, payments, set-ups and mandates; gives how many were fetched."""
     fetched = 0
-    while not (stop and stop.is_set()) and (_sync("payment") or _sync("set_up")):
+    while not (stop and stop.is_set()) and any(_sync(table) for table in _ACCOUNTS):
         fetched += 1
     return fetched
 
@@ -89,12 +96,16 @@ def _sync(table: str) -> bool:
             apply(session, taken.id, seen)
         elif isinstance(seen, SetUpSeen):
             setting_up.apply(session, taken.id, seen)
-        again = clock.now() + (seen if isinstance(seen, timedelta) else _MUCH_LATER)
+        elif isinstance(seen, MandateSeen):
+            setting_up.apply_mandate(session, taken.id, seen)
+        # A mandate is at rest until an event points at it.
+        wait = seen if isinstance(seen, timedelta) else None if table == "mandate" else _MUCH_LATER
+        again = clock.now() + wait if wait else None
         session.execute(_LEAVES[table], {"id": taken.id, "lease_end": taken.syncing_until, "again": again})
     return True
 
 
-def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | timedelta:
+def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | MandateSeen | timedelta:
     """What the provider has; without an answer this time, how long to wait before it is asked again."""
     if taken.provider_ref is None:
         return _AGAIN
@@ -104,6 +115,8 @@ def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | timedelta:
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
         assert isinstance(adapter, SetsUp)
+        if table == "mandate":
+            return adapter.fetch_mandate(taken.provider_ref)
         return adapter.fetch_set_up(taken.provider_ref)
     except (Unclear, Busy) as error:
         log.warning("fetch_failed", table=table, id=str(taken.id), error=str(error))
