@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 from gocardless_pro.services import base_service
 
 from shared.errors import ConfigurationError
@@ -23,7 +21,8 @@ from shared.rails.providers.protocols import (
     Unclear,
 )
 from shared.rails.snapshot import FactKind, Method, Phase
-from tests.make.gocardless import ACCESS_TOKEN, IBAN, world
+from tests.make.gocardless import ACCESS_TOKEN, world
+from tests.make.lives import answer
 
 BACK = "https://pay.example/back"
 PAYER = Payer(new_id(), "Durand SARL", "compta@durand.example", "FR")
@@ -50,31 +49,6 @@ def order(mandate=None, **more):
         language="fr", country="FR", instrument_ref=mandate.id if mandate else None,
     )  # fmt: skip
     return replace(told, **more)
-
-
-def answer(url, *, confirm=True, last="confirm"):
-    """The payer on GoCardless' page: details, then the last button. Gives where it sends them."""
-    session = requests.Session()
-    flow = parse_qs(urlsplit(url).query)["id"][0]
-    base = url.split("?")[0]
-
-    def token():
-        page = session.get(url, timeout=10).text
-        return page.split('name="csrf_token" value="')[1].split('"')[0]
-
-    details = {
-        "id": flow, "csrf_token": token(), "company_name": "Durand SARL", "given_name": "Camille",
-        "family_name": "Durand", "email": "c@durand.example", "address_line1": "1 rue des Lilas",
-        "postal_code": "69003", "city": "Lyon", "country_code": "FR", "account_holder_name": "Durand SARL",
-        "iban": IBAN,
-    }  # fmt: skip
-    session.post(f"{base}/details", data=details, timeout=10)
-    if not confirm:
-        return None
-    left = session.post(
-        f"{base}/{last}", data={"id": flow, "csrf_token": token()}, timeout=10, allow_redirects=False
-    )
-    return left.headers["Location"]
 
 
 def kinds(seen):
