@@ -10,7 +10,6 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Row, select, text, update
 from sqlalchemy.orm import Session
 
@@ -26,7 +25,7 @@ from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.alerts import raise_alert
 from shared.rails.applying import apply, hold_payment
-from shared.rails.models import Operation, Payment, ProviderCustomer, Refund, SavedCard
+from shared.rails.models import Operation, Payment, ProviderAccount, ProviderCustomer, Refund, SavedCard
 from shared.rails.providers.protocols import (
     Access,
     Busy,
@@ -43,8 +42,6 @@ from shared.rails.providers.protocols import (
 from shared.rails.rules import wait_before
 from shared.rails.snapshot import Decline, Method, Phase, Snapshot
 from shared.rails.states import Status, Totals, status_of
-
-log = structlog.get_logger("rails")
 
 # Longer than an adapter ever waits for its provider, retries included.
 _CLAIM = timedelta(minutes=3)
@@ -96,9 +93,7 @@ def _perform(operation: Row[Any]) -> bool:
         _rejected(operation, reach, rejected)
         return True
     except DomainError as wrong:
-        # A setting is wrong, not the command: it waits until somebody mends it.
-        _later(operation, str(wrong), wait_before(operation.attempts))
-        log.error("operation_cannot_run", operation=str(operation.id), error=str(wrong))
+        _blocked(operation, str(wrong))
         return False
     _answered(operation, answer)
     return True
@@ -237,6 +232,22 @@ def _later(operation: Row[Any], error: str, wait: timedelta) -> None:
     """Certainly not carried out this time. A command whose earlier try is unclear stays so."""
     with writing(SYSTEM) as session:
         _mark(session, operation, "pending" if operation.attempts == 1 else "unknown", error, wait)
+
+
+def _blocked(operation: Row[Any], error: str) -> None:
+    """A setting is wrong, not the command: it waits until somebody mends it."""
+    _later(operation, error, wait_before(operation.attempts))
+    with writing(SYSTEM) as session:
+        account = session.get_one(ProviderAccount, operation.account_id)
+        raise_alert(
+            session,
+            "rejected",
+            account_id=account.id,
+            payment_id=operation.payment_id,
+            about=str(operation.id),
+            provider=account.provider,
+            error=error,
+        )
 
 
 def _rejected(operation: Row[Any], reach: Access, rejected: Rejected) -> None:

@@ -192,11 +192,12 @@ _MANDATE_STATES = {
 def apply_mandate(session: Session, mandate_id: UUID, seen: MandateSeen) -> None:
     """Bring a mandate that a provider keeps to what it says there."""
     mandate = session.get_one(Mandate, mandate_id)
+    assert mandate.provider_ref is not None
     told = ProviderMandate(
         customer_id=mandate.customer_id,
         creditor_id=mandate.creditor_id,
         provider=mandate.provider,
-        provider_ref=seen.ref,
+        provider_ref=mandate.provider_ref,
         state=_MANDATE_STATES[seen.state],
         debtor_name=mandate.debtor_name,
         reference=seen.reference,

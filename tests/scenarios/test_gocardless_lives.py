@@ -245,7 +245,12 @@ def test_one_wrong_token_does_not_stop_the_others(life):
     life.work()
     inbox.fill_gaps()
     assert life.status(payment) == "processing"
+    waiting = life.pay(
+        life.books.invoice(life.customer, "F-2", 900), mandate=life.value("SELECT id FROM mandate")
+    )
+    life.work()
+    assert life.status(waiting) == "created" and life.alerts() == ["rejected"]
     with db.writing(SYSTEM) as session:
         session.execute(text("UPDATE provider_account SET credentials = :sealed"), {"sealed": sealed})
     life.look_again()
-    assert life.status(payment) == "received"
+    assert (life.status(payment), life.status(waiting)) == ("received", "processing")
