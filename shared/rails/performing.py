@@ -139,7 +139,7 @@ def _payment_command(session: Session, operation: Row[Any]) -> Start | str | Non
         method=Method(payment.method),
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        description=operation.request.get("description", payment.reference),
+        description=operation.request.get("description") or payment.reference,
         payer=payer,
         return_url=f"{settings().portal_url}/pay/payments/{payment.id}/back",
         language=payment.language,

@@ -66,7 +66,7 @@ class Lives:
     # -- what people do --------------------------------------------------------------------------------------
 
     def pay(self, item, method=Method.DEBIT_CORE, *, mandate=None, minor=None) -> UUID:
-        terms = starting.Terms(self.account_id, method, "fr", mandate_id=mandate, description="Facture")
+        terms = starting.Terms(self.account_id, method, "fr", mandate_id=mandate)
         with db.writing(self.actor) as session:
             return starting.pay(session, self.actor, [Choice(item, minor)], terms)
 

@@ -47,6 +47,8 @@ def test_a_mandate_signed_there_is_kept_here_and_debited(life):
     payment = life.pay(item, mandate=mandate)
     life.work()
     assert life.status(payment) == "processing" and life.books.open_minor(item) == 12_345
+    there = life.gc.client.payments.get(life.ref(payment))
+    assert there.description == there.reference == life.value("SELECT reference FROM payment")
     life.gc.control.confirm(life.ref(payment))
     life.work()
     assert life.status(payment) == "received"
