@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from backoffice import filters
+from backoffice.accounts import routes as accounts
 from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
 from backoffice.customers import routes as customers
@@ -33,6 +34,7 @@ NAV = (
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
+    NavItem(N_("Bank details"), "accounts.index", "lock", Permission.SEE_BANK),
     NavItem(N_("Audit trail"), "audit_trail.index", "shield", Permission.SEE_AUDIT),
     NavItem(N_("Operations"), "operations.index", "settings", Permission.SEE_OPERATIONS),
 )
@@ -51,6 +53,7 @@ def create_app() -> Flask:
             mandates.blueprint,
             reports.blueprint,
             bank.blueprint,
+            accounts.blueprint,
             imports.blueprint,
             audit_trail.blueprint,
             operations.blueprint,

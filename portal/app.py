@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from portal import account_changes
 from portal.documents import routes as documents
 from portal.home import routes as home
 from portal.invoices import routes as invoices
@@ -45,4 +46,5 @@ def create_app() -> Flask:
     )
     app.jinja_env.filters["iban"] = iban.grouped
     web.install(app, "portal")
+    account_changes.install(app)
     return app

@@ -45,7 +45,7 @@ class _Portal:
 
     def send(self, connection: http.client.HTTPConnection, number: int) -> None:
         body = _event(number, self.payments[number % len(self.payments)])
-        signed = f"{int(time.time())}."
+        signed = f"{int(clock.now().timestamp())}."
         proof = hmac.new(_SECRET.encode(), signed.encode() + body, hashlib.sha256).hexdigest()
         header = f"t={signed[:-1]},v1={proof}"
         _post(connection, f"/webhooks/stripe/{self.account_id}", body, {"Stripe-Signature": header})

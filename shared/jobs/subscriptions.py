@@ -8,6 +8,7 @@ from shared.identity import handlers as identity
 from shared.mandates import handlers as mandates
 from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
+from shared.payments import account_notices
 from shared.payments import handlers as payments
 from shared.rails import handlers as rails
 
@@ -17,6 +18,8 @@ SUBSCRIPTIONS: Subscriptions = {
     "mandate_cancelled": (rails.forget_mandate,),
     "mandate_replaced": (rails.forget_mandate,),
     "mandate_signed": (mandates.complete_mandate,),
+    "account_change_approved": (account_notices.tell_of_account_change,),
+    "account_change_cancelled": (account_notices.tell_of_cancelled_account_change,),
     "matching_requested": (matching.matching_requested,),
     "payment_mandate_signed": (rails.keep_mandate_of_payment,),
     "payment_received": (payments.thank_for_payment,),

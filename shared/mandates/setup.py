@@ -36,6 +36,10 @@ def set_up(session: Session, actor: Actor, creditor: Creditor, told: Collecting)
     """Let a creditor collect, or change how it does. Mandates keep the notice they were signed with."""
     actor.must(Permission.MANAGE_CREDITORS)
     check_address(told.address)
+    if told.address.country != creditor.country:
+        raise DomainError(
+            "%(creditor)s has its seat in another country.", field="country", creditor=creditor.name
+        )
     sepa_text.name(creditor.name)
     account = session.scalar(
         select(BankAccount).where(

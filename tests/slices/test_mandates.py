@@ -1,6 +1,7 @@
 """Mandates: signed by a debtor, kept with their evidence, moved only as the table allows, and never read by others."""
 
 import io
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
@@ -10,9 +11,11 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
+from typer.testing import CliRunner
 
 from shared import clock, db
 from shared.actor import ROLES, SYSTEM, Permission, staff
+from shared.cli.app import app
 from shared.creditors import actions as creditors
 from shared.db import reading, writing
 from shared.documents.queries import document
@@ -351,7 +354,7 @@ def test_the_portals_role_writes_no_more_than_a_signature_and_its_end(creditor, 
             session.execute(text(statement))
 
 
-@pytest.mark.parametrize("change", [{"ics": "FR73ZZZ123456"}, {"iban": OTHER}, {"notice_days": 0}, {"address": Address("", "FR")}])  # fmt: skip
+@pytest.mark.parametrize("change", [{"ics": "FR73ZZZ123456"}, {"iban": OTHER}, {"notice_days": 0}, {"address": Address("", "FR")}, {"address": Address("Lyon", "DE")}])  # fmt: skip
 def test_a_creditor_collects_with_an_identifier_and_an_account_of_its_own(database, change):
     with writing(SYSTEM) as session:
         creditor = creditors.add_creditor(session, SYSTEM, name="Bois SARL")
@@ -361,3 +364,27 @@ def test_a_creditor_collects_with_an_identifier_and_an_account_of_its_own(databa
         set_up(session, SYSTEM, session.merge(creditor, load=False), replace(told, **change))
     with reading(SYSTEM) as session:
         assert queries.collecting(session) == []
+
+
+def test_the_command_lets_a_creditor_collect(database):
+    with writing(SYSTEM) as session:
+        creditors.add_account(session, SYSTEM, creditors.add_creditor(session, SYSTEM, name="Bois SARL"), OWN)
+    asked = [
+        "creditor",
+        "collect",
+        "bois",
+        "--ics",
+        "fr72zzz123456",
+        "--iban",
+        OWN,
+        "--town",
+        "Lyon",
+        "--b2b",
+    ]
+    for _ in range(2):  # saying it again changes what is said
+        told = CliRunner().invoke(app, [*asked, "--json"])
+        assert told.exit_code == 0 and json.loads(told.stdout) == {"creditor": "BOIS", "ics": "FR72ZZZ123456"}
+    with reading(SYSTEM) as session:
+        (found,) = queries.collecting(session)
+    assert (found.city, found.core, found.b2b, found.notice_days) == ("Lyon", True, True, 14)
+    assert CliRunner().invoke(app, [*asked[:4], "FR73ZZZ123456", *asked[5:]]).exit_code != 0
