@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0020_mandate_looks"
-down_revision = "0019_mandates"
+revision = "0021_mandate_looks"
+down_revision = "0020_account_changes"
 
 
 SCHEMA = """
