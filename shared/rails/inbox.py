@@ -11,17 +11,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.actor import SYSTEM, VISITOR
 from shared.db import driver, reading, writing
+from shared.errors import DomainError
 from shared.outbox.actions import record_fact
 from shared.rails.accounts import access, webhook_secrets
 from shared.rails.adapters import adapter_of, webhooks_of
 from shared.rails.providers.protocols import BadSignature, Busy, Rejected, TellsEvents, Unclear
 from shared.rails.snapshot import EventRef
+
+log = structlog.get_logger("rails")
 
 _BATCH = 1000
 # An event may overtake the answer to the very command it is about: then its ids are not known here yet.
@@ -104,14 +108,15 @@ def fill_gaps() -> None:
         ).all()
     for row in found:
         now = clock.now()
-        with reading(SYSTEM) as session:
-            adapter = adapter_of(access(session, row.id))
-        if not isinstance(adapter, TellsEvents):
-            continue
         try:
+            with reading(SYSTEM) as session:
+                adapter = adapter_of(access(session, row.id))
+            if not isinstance(adapter, TellsEvents):
+                continue
             # An hour of overlap: providers list events a little later than they send them.
             events = list(adapter.events_since(row.events_until - timedelta(hours=1)))
-        except (Unclear, Busy, Rejected):
+        except (Unclear, Busy, Rejected, DomainError) as error:
+            log.warning("events_not_told", account=str(row.id), error=str(error))
             continue  # asked again at the next turn, from the same point
         with writing(SYSTEM) as session:
             _look_at(session, row.id, events)

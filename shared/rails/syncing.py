@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 from shared import clock
 from shared.actor import SYSTEM
 from shared.db import reading, writing
+from shared.errors import DomainError
 from shared.ids import new_id
 from shared.rails import setting_up
 from shared.rails.accounts import access
@@ -103,6 +104,6 @@ def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | None:
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
         return adapter.fetch_set_up(taken.provider_ref) if isinstance(adapter, SetsUp) else None
-    except (Unclear, Busy, Rejected) as error:
+    except (Unclear, Busy, Rejected, DomainError) as error:
         log.warning("fetch_failed", table=table, id=str(taken.id), error=str(error))
         return None
