@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
+from shared.sandbox.stripe.accepted import _fields, _request
+from shared.sandbox.stripe.routes import ROUTES
 from tests.slices.stripe_sandbox import simulator, until
 
 
@@ -84,6 +86,12 @@ def test_refuses_unknown_parameters_at_any_depth(sim, more, told):
         sim.v1.payment_intents.create({"amount": 100, "currency": "eur", **more})
     assert (refused.value.code, refused.value.param) == ("parameter_unknown", told)
     assert refused.value.http_status == 400
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_routes_parameters_are_the_sdks(route):
+    fields = _fields(_request(route.params))
+    assert "api_key" not in fields and ("expand" in fields or route.method == "DELETE")
 
 
 def test_payment_method_types_is_gone(sim):

@@ -38,7 +38,7 @@ def accepted(name: str, given: Json) -> Json:
 @cache
 def _request(name: str) -> type:
     parts = re.findall(r"[A-Z][a-z]+", name)
-    folder = {"Session": "checkout.", "CustomerFund": "test_helpers."}
+    folder = {"Session": "checkout.", "CustomerFundCash": "test_helpers."}
     place = next((folder[start] for start in folder if name.startswith(start)), "")
     module = importlib.import_module(f"stripe.params.{place}_{'_'.join(parts).lower()}")
     return typing.cast(type, getattr(module, name))

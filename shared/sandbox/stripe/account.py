@@ -12,6 +12,7 @@ from shared.sandbox.stripe.accepted import VERSION
 from shared.sandbox.stripe.refusals import Json, missing_resource
 from shared.sandbox.stripe.store import Store
 
+_WITHOUT_MODE = ("refund", "balance_transaction")
 METHODS = ("card", "sepa_debit", "customer_balance", "pay_by_bank")
 HOLDER = "Stripe Technology Europe Ltd (sandbox)"
 
@@ -31,7 +32,9 @@ class Account:
     def new(self, kind: str, prefix: str, **fields: Any) -> Json:
         """A new object, kept. Names that begin with `_` are the simulator's own and never shown."""
         thing = {"id": f"{prefix}_{secrets.token_hex(12)}", "object": kind, "created": self.now()}
-        return self.store.put({**thing, "livemode": False, **fields})
+        if kind not in _WITHOUT_MODE:
+            thing["livemode"] = False
+        return self.store.put({**thing, **fields})
 
     def save(self, thing: Json, **changes: Any) -> Json:
         thing.update(changes)

@@ -70,7 +70,7 @@ class Api:
         kind = fault.kind if fault else ""
         if kind == "reset_before":
             _break(request)
-        if kind == "error_before":
+        if kind in ("error_before", "reset_before"):
             return Answer(500, as_text(_BROKEN), {"Stripe-Should-Retry": "true"})
         if kind == "rate_limit":
             return _refusal(Refused("Too many requests hit the API too quickly.", "rate_limit", status=429))

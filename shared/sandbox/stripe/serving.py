@@ -20,6 +20,7 @@ class _Quiet(WSGIRequestHandler):
     """Keeps connections open between requests, and writes no access log."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a kept connection waits 40 ms between an answer's head and its body
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
