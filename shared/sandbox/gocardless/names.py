@@ -1,7 +1,8 @@
 """The parameters GoCardless accepts, and the refusal of all others.
 
-The Python SDK 3.22.0 types no parameter. Names are those of the API reference (version 2015-07-06), as the typed
-request classes of the Java and .NET SDKs and the attributes of the Python resources also spell them.
+The Python SDK 3.22.0 types no parameter. Names are those of the API reference (version 2015-07-06) as far as we know it,
+and of the attributes of the SDK's resources. Where both are silent a name may be missing here: the sandbox then refuses
+what the live API would take, never the other way round.
 """
 
 from __future__ import annotations
