@@ -11,6 +11,7 @@ from portal.pay import routes as pay
 from portal.payments import routes as payments
 from portal.sign_in import routes as sign_in
 from portal.statement import routes as statement
+from portal.webhooks import routes as webhooks
 from shared import iban
 from shared.actor import Permission
 from shared.i18n import N_
@@ -24,7 +25,9 @@ def create_app() -> Flask:
     app = make_app(
         "portal",
         title="Quittance",
-        blueprints=[b.blueprint for b in (sign_in, home, invoices, pay, payments, statement, documents)],
+        blueprints=[
+            b.blueprint for b in (sign_in, home, invoices, pay, payments, statement, documents, webhooks)
+        ],
         nav=[
             NavItem(N_("Home"), "home.index", "home", see),
             NavItem(N_("Invoices"), "invoices.index", "invoice", see),
@@ -40,5 +43,6 @@ def create_app() -> Flask:
         person_language=web.person_language,
     )
     app.jinja_env.filters["iban"] = iban.grouped
+    app.extensions["csrf"].exempt(webhooks.blueprint)
     web.install(app, "portal")
     return app
