@@ -132,14 +132,15 @@ def _page(
         bank=bank_details.read(found),
         declined=gettext(declined(found.decline)) if found.decline else None,
         script=card_form.script(),
-        with_card_form=takes_card(found),
+        with_card_form=_takes_form(found),
     )
-    return card_form.admit(answer) if takes_card(found) else answer
+    return card_form.admit(answer) if _takes_form(found) else answer
 
 
-def takes_card(found: Attempt) -> bool:
-    """Whether the card form is on this page now, or will be swapped into it."""
-    return found.method is Method.CARD and found.live
+def _takes_form(found: Attempt) -> bool:
+    """Whether the provider's form is on this page now, or will be swapped into it."""
+    elsewhere = found.method in (Method.CARD_PAGE, Method.VIRTUAL_IBAN)
+    return found.live and found.provider == "stripe" and not elsewhere
 
 
 def _seen(found: Attempt) -> str:

@@ -50,6 +50,7 @@ class Attempt:
     expected_on: date | None
     collect_on: date | None
     refundable_until: date | None
+    provider: str | None
     publishable_key: str | None
     mode: str
     version: int
@@ -64,17 +65,17 @@ class Attempt:
 
 
 _OFFERS = text("""
-    SELECT a.id AS account_id, a.creditor_id, a.provider, a.mode, r.method, r.countries, a.publishable_key
+    SELECT a.id AS account_id, a.creditor_id, a.provider, a.mode, r.method, r.countries, a.publishable_key,
+           (SELECT jsonb_object_agg(id, country) FROM customer WHERE id = ANY (:customers)) AS payers
     FROM provider_account a JOIN rail r ON r.account_id = a.id
     WHERE a.active AND r.enabled AND a.creditor_id = ANY (:creditors)
     ORDER BY array_position(ARRAY['card', 'card_page', 'pay_by_bank', 'virtual_iban', 'debit_core', 'debit_b2b'],
                             r.method), a.provider""")
-_COUNTRIES = text("SELECT id, country FROM customer WHERE id = ANY (:customers)")
 # An account that was closed since is no longer shown to debtors: what was paid through it still is.
 _ATTEMPT = """
     SELECT p.id, p.reference, p.method, p.status, p.currency, p.amount_minor, k.name AS creditor, p.started_by,
            p.started_at, p.step, p.decline, p.instrument, p.expected_on, p.collect_on, p.refundable_until,
-           a.publishable_key, coalesce(a.mode, 'live') AS mode, p.version, i.numbers, i.items,
+           a.provider, a.publishable_key, coalesce(a.mode, 'live') AS mode, p.version, i.numbers, i.items,
            EXISTS (SELECT FROM payment_operation o WHERE o.payment_id = p.id AND o.kind = 'cancel'
                    AND o.state IN ('pending', 'sent', 'unknown')) AS cancelling,
            coalesce(f.back_minor, 0)::bigint AS back_minor
@@ -103,7 +104,7 @@ def offers(session: Session, actor: Actor, basket: Basket) -> list[Offer]:
 
 
 def offers_of(session: Session, made: Sequence[Basket]) -> list[list[Offer]]:
-    """The ways each basket may be paid, best first. Two statements, however many baskets.
+    """The ways each basket may be paid, best first. One statement, however many baskets.
 
     An invoice whose payee is a factor is paid by transfer only, to the factor: a card or debit would pay who may not
     be paid any more.
@@ -112,18 +113,18 @@ def offers_of(session: Session, made: Sequence[Basket]) -> list[list[Offer]]:
     if not own:
         return [[] for _ in made]
     payers = {payable.customer_id for basket in own for payable, _ in basket.parts}
-    country = {r.id: r.country for r in session.execute(_COUNTRIES, {"customers": list(payers)})}
-    rows = session.execute(_OFFERS, {"creditors": list({basket.creditor_id for basket in own})}).all()
-    return [_offers_of(basket, rows, country) if basket.payee.is_own else [] for basket in made]
+    given = {"creditors": list({basket.creditor_id for basket in own}), "customers": list(payers)}
+    rows = session.execute(_OFFERS, given).all()
+    return [_offers_of(basket, rows) if basket.payee.is_own else [] for basket in made]
 
 
-def _offers_of(basket: Basket, rows: Sequence[Any], country: dict[UUID, str]) -> list[Offer]:
-    countries = {country[payable.customer_id] for payable, _ in basket.parts}
+def _offers_of(basket: Basket, rows: Sequence[Any]) -> list[Offer]:
+    customers = {str(payable.customer_id) for payable, _ in basket.parts}
     return [
         Offer(r.account_id, r.creditor_id, r.provider, r.mode, Method(r.method), r.publishable_key)
         for r in rows
         if r.creditor_id == basket.creditor_id
-        and all(offered_in(r.countries, each) for each in countries)
+        and all(offered_in(r.countries, r.payers[each]) for each in customers)
         and (basket.currency == "EUR" or Method(r.method) in (Method.CARD, Method.CARD_PAGE))
     ]
 

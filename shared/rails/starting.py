@@ -15,6 +15,7 @@ from shared.actor import Actor, Permission
 from shared.audit.actions import record
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
+from shared.mandates.queries import usable
 from shared.payments.announcing import hold_account
 from shared.payments.queries import payables
 from shared.payments.rules import Basket, Choice, baskets
@@ -54,6 +55,7 @@ def pay(session: Session, actor: Actor, choices: Sequence[Choice], terms: Terms)
         raise Conflict("These invoices have several payees: pay them one after the other.")
     offer = _offer(session, actor, made[0], terms)
     _check_card(session, made[0], terms)
+    _check_mandate(session, actor, made[0], offer, terms)
     return start(session, actor, made[0], terms, offer.creditor_id)
 
 
@@ -211,6 +213,18 @@ def _check_card(session: Session, basket: Basket, terms: Terms) -> None:
         or card.removed_at is not None
         or (card.customer_id, card.account_id) != (basket.payer_id, terms.account_id)
     ):
+        raise NotOffered
+
+
+def _check_mandate(session: Session, actor: Actor, basket: Basket, offer: Offer, terms: Terms) -> None:
+    """A mandate allows one creditor to debit one customer, through one provider; a debit through the creditor's own
+    bank needs one."""
+    if terms.mandate_id is None and offer.provider != "own_bank":
+        return
+    found = usable(session, actor, [basket.payer_id], basket.creditor_id, clock.today())
+    if (terms.mandate_id, offer.provider, offer.method) not in {
+        (mandate.id, mandate.provider, f"debit_{mandate.scheme}") for mandate in found
+    }:
         raise NotOffered
 
 

@@ -1,78 +1,73 @@
-"""Payments over a rail for tests: accounts at providers, and what providers say, given to the core as adapters give it."""
+"""Build payments over a rail for tests, and what a provider says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
-from shared import clock, db
-from shared.actor import SYSTEM
+from shared import db
+from shared.actor import SYSTEM, Actor
 from shared.creditors.models import Creditor
-from shared.rails import applying, setting_up
+from shared.payments.rules import Choice
+from shared.rails import applying, starting
 from shared.rails.accounts import Keys, add_account
-from shared.rails.models import Payment
-from shared.rails.providers.protocols import SetUpSeen
-from shared.rails.snapshot import FactKind, Instrument, Method, MoneyFact, Phase, Snapshot, Step
+from shared.rails.snapshot import FactKind, Method, MoneyFact, Phase, Snapshot
+from shared.rails.states import Status
 from tests.make.books import Books
 
-CARD = Instrument("card", "visa", "4242", "pm_1", expires_on=None)
+KEYS = Keys("sk_test_secret", "whsec_secret", "pk_test_shown")
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def an_account(
-    books: Books, provider: str = "stripe", *, mode: str = "test", methods: Iterable[Method] | None = None
+    books: Books, provider: str = "stripe", *, mode: str = "test", methods: Sequence[Method] | None = None
 ) -> UUID:
-    """A creditor's account at a provider, with keys that open nothing."""
-    keys = Keys("sk_test_x", "whsec_x", "pk_test_x")
+    """An account of the creditor's with a provider, all its methods on unless some are named."""
     with db.writing(SYSTEM) as session:
         creditor = session.get_one(Creditor, books.creditor_id)
-        return add_account(session, SYSTEM, creditor, provider, mode=mode, keys=keys, methods=methods).id
+        return add_account(session, SYSTEM, creditor, provider, mode=mode, keys=KEYS, methods=methods).id
 
 
-def told(
-    payment_id: UUID,
-    phase: Phase,
-    *,
-    step: Step | None = None,
-    facts: Iterable[tuple[FactKind, int]] = (),
-    **more: Any,
-) -> None:
-    """What the worker does with a provider's answer."""
+def a_payment(
+    actor: Actor, account_id: UUID, choices: Sequence[Choice], method: Method = Method.CARD
+) -> UUID:
+    with db.writing(actor) as session:
+        return starting.pay(session, actor, choices, starting.Terms(account_id, method, "fr"))
+
+
+def seen(
+    payment_id: UUID, phase: Phase | None, *facts: MoneyFact, minor: int, currency: str = "EUR"
+) -> Snapshot:
+    """What the provider has: an amount, a phase, and all that happened to its money so far."""
+    return Snapshot(
+        provider_ref=f"pi_{payment_id}",
+        phase=phase,
+        raw_status=phase or "never_heard_of",
+        amount_minor=minor,
+        currency=currency,
+        payment_id=payment_id,
+        facts=facts,
+    )
+
+
+def fact(kind: FactKind, minor: int, number: int = 1, *, currency: str = "EUR") -> MoneyFact:
+    """The `number`th movement of its kind; later numbers happened later."""
+    return MoneyFact(kind, f"{kind}-{number}", minor, currency, START + timedelta(hours=number))
+
+
+def told(payment_id: UUID, snapshot: Snapshot) -> Status:
     with db.writing(SYSTEM) as session:
-        payment = session.get_one(Payment, payment_id)
-        made = tuple(
-            MoneyFact(kind, f"{kind}_{n}_{payment.reference}", minor, payment.currency, clock.now())
-            for n, (kind, minor) in enumerate(facts)
-        )
-        seen = Snapshot(
-            provider_ref=f"pi_{payment.reference}", phase=phase, raw_status=phase.value,
-            amount_minor=payment.amount_minor, currency=payment.currency, payment_id=payment_id, step=step,
-            facts=made, **more,
-        )  # fmt: skip
-        applying.apply(session, payment_id, seen)
+        return applying.apply(session, payment_id, snapshot)
 
 
-def received(payment_id: UUID, *later: tuple[FactKind, int], **more: Any) -> None:
-    """Its whole money came; then perhaps something else happened."""
+def status(payment_id: UUID) -> str:
     with db.reading(SYSTEM) as session:
-        amount = session.get_one(Payment, payment_id).amount_minor
-    told(payment_id, Phase.SUCCEEDED, facts=[(FactKind.RECEIVED, amount), *later], **more)
+        return str(session.scalar(text("SELECT status FROM payment WHERE id = :id"), {"id": payment_id}))
 
 
-def form_told(set_up_id: UUID, state: str, **more: Any) -> None:
-    """What the worker does with a provider's answer about a card or mandate being kept."""
-    with db.writing(SYSTEM) as session:
-        setting_up.apply(session, set_up_id, SetUpSeen(f"cs_{set_up_id}", state, set_up_id, **more))
-
-
-def unclear(payment_id: UUID) -> None:
-    """The command was sent and never answered."""
-    with db.writing(SYSTEM) as session:
-        session.execute(
-            text(
-                "UPDATE payment SET unclear = true, status = 'unknown', version = version + 1 WHERE id = :id"
-            ),
-            {"id": payment_id},
-        )
+def alerts() -> list[str]:
+    with db.reading(SYSTEM) as session:
+        return list(session.scalars(text("SELECT code FROM payment_alert ORDER BY raised_at, code")))

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from shared import db
 from shared.actor import SYSTEM
 from shared.rails.snapshot import Decline, FactKind, Phase, Step
-from tests.make.rails import CARD, an_account, form_told, received, told, unclear
+from tests.make.attempts import CARD, form_told, received, told, unclear
+from tests.make.rails import an_account
 from tests.portal.conftest import counted
 from tests.portal.test_pages import BUDGET
 from tests.portal.test_rails_pay import FORM, ask, chosen, payment_of, start
@@ -106,7 +107,7 @@ def test_it_connects_and_then_shows_the_form_of_the_card(client, begin):
     assert 'http-equiv="refresh" content="5"' in page, "without script the page comes again by itself"
     told(payment_id, Phase.AWAITING_PAYER, step=FORM)
     part = live(client, payment_id, seen_in(page))
-    assert 'data-secret="pi_1_secret_2"' in part.text and 'data-key="pk_test_x"' in part.text
+    assert 'data-secret="pi_1_secret_2"' in part.text and 'data-key="pk_test_shown"' in part.text
     assert 'hx-swap-oob="true"' in part.text and "<html" not in part.text
     assert "needs JavaScript" in part.text
     assert "data-card-form" not in live(client, payment_id, seen_in(part.text)).text
