@@ -1,7 +1,7 @@
 """Changes of the accounts debtors pay to: one person asks, another approves, and it takes force after a wait.
 
 Fraud on bank details is one mail that nobody called back about. So the database itself wants two people and a wait
-(0019_account_changes); these verbs add who may, what is told, and the sentences.
+(0020_account_changes); these verbs add who may, what is told, and the sentences.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-# Nothing a creditor may set is shorter; the database refuses it too (0019_account_changes).
+# Nothing a creditor may set is shorter; the database refuses it too (0020_account_changes).
 LEAST_WAIT = timedelta(hours=24)
 # How long after its day a change is still told on the pages where debtors pay.
 TOLD_FOR = timedelta(days=30)
