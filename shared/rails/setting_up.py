@@ -101,6 +101,16 @@ def forget_card(session: Session, actor: Actor, card_id: UUID) -> None:
     record(session, actor, "forget_card", "saved_card", card.id, last4=card.last4)
 
 
+def look(session: Session, actor: Actor, set_up_id: UUID) -> None:
+    """Ask for a look at the provider: the payer came back from its form, or left it."""
+    actor.must(Permission.PAY)
+    found = session.get(SetUp, set_up_id)
+    if found is None or found.customer_id not in actor.customers:
+        raise NotFound
+    if found.state not in _ENDS:
+        session.execute(update(SetUp).where(SetUp.id == set_up_id).values(sync_due_at=clock.now()))
+
+
 # -- the worker's part ---------------------------------------------------------------------------------------
 
 
