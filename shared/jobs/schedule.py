@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
 from shared.rails.inbox import fill_gaps
+from shared.rails.payouts import ask_providers
 from shared.rails.syncing import give_up_waiting
 
 
@@ -27,6 +28,7 @@ class Scheduled:
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("checks", "30 1 * * *", nightly),
     Scheduled("provider_events", "*/5 * * * *", fill_gaps),
+    Scheduled("payouts", "7 * * * *", ask_providers),
     Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

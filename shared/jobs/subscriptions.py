@@ -8,12 +8,14 @@ from shared.identity import handlers as identity
 from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 from shared.payments import handlers as payments
+from shared.rails import handlers as rails
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
     "matching_requested": (matching.matching_requested,),
     "payment_received": (payments.thank_for_payment,),
+    "provider_payout_told": (rails.look_at_payout,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 

@@ -16,13 +16,13 @@ from shared import clock
 from shared.actor import SYSTEM
 from shared.db import reading, writing
 from shared.ids import new_id
-from shared.rails import setting_up
+from shared.rails import payouts, setting_up
 from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.applying import apply
 from shared.rails.models import Operation
-from shared.rails.providers.protocols import Busy, Rejected, SetsUp, SetUpSeen, Unclear
-from shared.rails.snapshot import Snapshot
+from shared.rails.providers.protocols import Busy, PaysOut, Rejected, SetsUp, SetUpSeen, Unclear
+from shared.rails.snapshot import PayoutSeen, Snapshot
 
 log = structlog.get_logger("rails")
 
@@ -42,8 +42,8 @@ _LEAVE = """
     UPDATE {table} SET syncing_until = NULL,
         sync_due_at = CASE WHEN sync_due_at = :lease_end THEN CAST(:again AS timestamptz) ELSE sync_due_at END
     WHERE id = :id AND syncing_until = :lease_end"""
-_TAKES = {table: text(_TAKE.format(table=table)) for table in ("payment", "set_up")}
-_LEAVES = {table: text(_LEAVE.format(table=table)) for table in ("payment", "set_up")}
+_TAKES = {table: text(_TAKE.format(table=table)) for table in ("payment", "set_up", "payout")}
+_LEAVES = {table: text(_LEAVE.format(table=table)) for table in _TAKES}
 _GIVE_UP = text("""
     SELECT p.id, p.account_id, p.customer_id FROM payment p
     WHERE p.status = 'awaiting_payer' AND p.expires_at <= :now
@@ -53,9 +53,9 @@ _GIVE_UP = text("""
 
 
 def sync_due(stop: threading.Event | None = None) -> int:
-    """Fetch what is due, payments and set-ups; gives how many were fetched."""
+    """Fetch what is due, payments, set-ups and payouts; gives how many were fetched."""
     fetched = 0
-    while not (stop and stop.is_set()) and (_sync("payment") or _sync("set_up")):
+    while not (stop and stop.is_set()) and any(map(_sync, _TAKES)):
         fetched += 1
     return fetched
 
@@ -86,6 +86,8 @@ def _sync(table: str) -> bool:
     with writing(SYSTEM) as session:
         if isinstance(seen, Snapshot):
             apply(session, taken.id, seen)
+        elif isinstance(seen, PayoutSeen):
+            payouts.apply(session, taken.id, seen)
         elif seen is not None:
             setting_up.apply(session, taken.id, seen)
         again = clock.now() + (_AGAIN if seen is None else _MUCH_LATER)
@@ -93,7 +95,7 @@ def _sync(table: str) -> bool:
     return True
 
 
-def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | None:
+def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | PayoutSeen | None:
     """What the provider has; None: no answer this time."""
     if taken.provider_ref is None:
         return None
@@ -102,6 +104,8 @@ def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | None:
             adapter = adapter_of(access(session, taken.account_id))
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
+        if table == "payout":
+            return adapter.payout(taken.provider_ref) if isinstance(adapter, PaysOut) else None
         return adapter.fetch_set_up(taken.provider_ref) if isinstance(adapter, SetsUp) else None
     except (Unclear, Busy, Rejected) as error:
         log.warning("fetch_failed", table=table, id=str(taken.id), error=str(error))
