@@ -5,11 +5,13 @@ from __future__ import annotations
 from flask import Flask
 
 from backoffice import filters
+from backoffice.accounts import routes as accounts
 from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
 from backoffice.imports import routes as imports
+from backoffice.mandates import routes as mandates
 from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
@@ -33,9 +35,11 @@ NAV = (
     NavItem(N_("Payments"), "payments.index", "card", Permission.SEE_PAYMENTS),
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
+    NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
+    NavItem(N_("Bank details"), "accounts.index", "lock", Permission.SEE_BANK),
     NavItem(N_("Audit trail"), "audit_trail.index", "shield", Permission.SEE_AUDIT),
     NavItem(N_("Operations"), "operations.index", "settings", Permission.SEE_OPERATIONS),
 )
@@ -52,8 +56,10 @@ def create_app() -> Flask:
             payments.blueprint,
             customers.blueprint,
             receivables.blueprint,
+            mandates.blueprint,
             reports.blueprint,
             bank.blueprint,
+            accounts.blueprint,
             imports.blueprint,
             audit_trail.blueprint,
             operations.blueprint,

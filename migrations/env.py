@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, text
 
 from shared import db
+from shared.config import settings
 from shared.db import Base
 
 # Two web processes started together both migrate: the second waits, then finds nothing to do.
@@ -15,4 +16,13 @@ with engine.connect() as connection:
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         context.run_migrations()
+        # Nobody moves the clock of a production: the database is told, and believes no program (0019).
+        may_move = "false" if settings().production else "true"
+        if connection.scalar(text("SELECT to_regproc('clock_may_move') IS NOT NULL")):
+            connection.execute(
+                text(
+                    "CREATE OR REPLACE FUNCTION clock_may_move() RETURNS boolean LANGUAGE sql STABLE"
+                    f" AS 'SELECT {may_move}'"
+                )
+            )
 engine.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from shared.bench import invoices, scale, statements
+from shared.bench import invoices, scale, statements, webhooks
 from shared.bench.measuring import Measured, scratch_database
 
 BENCHES: dict[str, Callable[[float], Iterator[Measured]]] = {
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[float], Iterator[Measured]]] = {
     "million-items": invoices.run_million,
     "aged": scale.run_aged,
     "portal-list": scale.run_portal,
+    "webhooks": webhooks.run,
 }
 
 

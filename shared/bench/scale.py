@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,6 +15,7 @@ from shared import actor as actors
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.bench.measuring import Measured, alternating
+from shared.bench.serving import served
 from shared.creditors.actions import add_account, add_creditor
 from shared.identity import sessions
 from shared.ids import new_id
@@ -73,7 +69,7 @@ def run_portal(scale: float = 1.0) -> Iterator[Measured]:
     n = max(_LARGEST, round(_ITEMS * scale))
     largest, empty = _fill(n)
     cookies = [_cookie(customer) for customer in (largest, empty)]
-    with _served() as port:
+    with served("portal.wsgi:app") as port:
         full, bare = _p99(port, cookies)
     yield Measured(
         "portal-list p99", n, full, "ms", bare, "p99 of an empty authenticated page", _PAGE_ALLOWED
@@ -144,31 +140,6 @@ def _cookie(customer: UUID) -> str:
     person = actors.debtor(user, "Bench", (customer,))
     with db.writing(person) as session:
         return sessions.begin(session, person)
-
-
-@contextmanager
-def _served() -> Iterator[int]:
-    """The portal on a free port, by the production server with one process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--blocking-threads", "8"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "portal.wsgi:app"]
-    process = subprocess.Popen(
-        command, env={**os.environ, "QUITTANCE_ENV": "test"}, stderr=subprocess.DEVNULL
-    )
-    try:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                _get(port, "/healthz", "")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _p99(port: int, cookies: list[str]) -> list[float]:

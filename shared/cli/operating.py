@@ -17,7 +17,9 @@ Port = Annotated[int, typer.Option()]
 def init(
     name: Annotated[str, typer.Option(help="Registered name of the company that is owed.")],
     siren: Annotated[str | None, typer.Option(help="Nine digits.")] = None,
-    iban: Annotated[str | None, typer.Option(help="The account debtors pay to.")] = None,
+    iban: Annotated[
+        list[str] | None, typer.Option(help="Its accounts; debtors pay to the first. May be repeated.")
+    ] = None,
     bic: Annotated[str | None, typer.Option()] = None,
     code: Annotated[str | None, typer.Option(help="Short name in files and commands.")] = None,
     as_json: AsJson = False,

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared import db
-from shared.actor import ROLES, SYSTEM
+from shared import iban as ibans
+from shared.actor import ROLES, SYSTEM, Permission
 from shared.cli.output import AsJson, answer, opened, screen
 from shared.creditors import actions as creditors
+from shared.creditors import changes
+from shared.creditors.models import Creditor
 from shared.customers.models import Customer
 from shared.errors import DomainError, NotFound
 from shared.identity import actions as identity
+from shared.mandates.pain008 import Address
+from shared.mandates.rules import NOTICE_DAYS, parse_ics
+from shared.mandates.setup import Collecting, set_up
 
 
 def add_creditor(
     name: Annotated[str, typer.Option(help="Its registered name, as debtors see it.")],
     siren: Annotated[str | None, typer.Option(help="Nine digits.")] = None,
-    iban: Annotated[str | None, typer.Option(help="Its first account.")] = None,
+    iban: Annotated[
+        list[str] | None, typer.Option(help="Its accounts; debtors pay to the first. May be repeated.")
+    ] = None,
     bic: Annotated[str | None, typer.Option()] = None,
     code: Annotated[str | None, typer.Option(help="Short name in files and commands.")] = None,
     email: Annotated[str | None, typer.Option(help="Where debtors' answers to mails go.")] = None,
@@ -34,7 +43,7 @@ def add_creditor(
 def create_creditor(
     name: str,
     siren: str | None,
-    iban: str | None,
+    accounts: list[str] | None,
     bic: str | None,
     code: str | None,
     email: str | None = None,
@@ -43,8 +52,8 @@ def create_creditor(
         creditor = creditors.add_creditor(
             session, SYSTEM, name=name, siren=siren, code=code.upper() if code else None, email=email
         )
-        if iban:
-            creditors.add_account(session, SYSTEM, creditor, iban, bic=bic)
+        for place, iban in enumerate(accounts or []):
+            creditors.add_account(session, SYSTEM, creditor, iban, bic=None if place else bic)
         return creditor.code
 
 
@@ -57,23 +66,107 @@ def add_account(
     factor: Annotated[
         bool, typer.Option("--factor", help="It belongs to a factor, who is named by --holder.")
     ] = False,
+    reason: Annotated[str, typer.Option(help="Why it changes.")] = "asked for on the command line",
+    source: Annotated[str, typer.Option(help="Where the details come from.")] = "command line",
+    call_back: Annotated[
+        str | None, typer.Option(help="Number called back and person spoken to; else the approver says it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a bank account. Example: quittance account add FR7630006000011234567890189 --creditor VERNAISON"""
+    """Add a bank account, or ask for it: once debtors pay, a second person approves it in the back office.
+
+    Example: quittance account add FR7630006000011234567890189 --creditor VERNAISON
+    """
+    asked: dict[str, Any] = {}
     with opened(as_json), db.writing(SYSTEM) as session:
         owner = creditors.by_code(session, creditor)
-        if factor:
-            if not holder:
-                raise DomainError("Name the factor: --holder NAME")
-            added = creditors.add_factor_account(
-                session, SYSTEM, owner, iban, holder_name=holder, bic=bic, currency=currency, confirmed=True
+        if factor and not holder:
+            raise DomainError("Name the factor: --holder NAME")
+        name, told = holder or owner.name, {"creditor": owner.code, "iban": ibans.parse(iban)}
+        if not _at_once(session, owner, currency, factor):
+            change = changes.ask(
+                session,
+                SYSTEM,
+                owner,
+                kind=_kind(session, owner, told["iban"], factor),
+                iban=iban,
+                holder_kind="factor" if factor else "creditor",
+                holder_name=name,
+                bic=bic,
+                currency=currency,
+                reason=reason,
+                source=source,
+                call_back=call_back,
+            )
+            asked = {"id": change, "state": "waiting", "approved_by_role": _approvers()}
+        elif factor:
+            creditors.add_factor_account(
+                session, SYSTEM, owner, iban, holder_name=name, bic=bic, currency=currency, confirmed=True
             )
         else:
-            added = creditors.add_account(
-                session, SYSTEM, owner, iban, bic=bic, holder_name=holder, currency=currency
-            )
-        told = {"creditor": owner.code, "iban": added.iban}
-    answer(told) if as_json else screen.print(f"{told['iban']} belongs to {told['creditor']}")
+            creditors.add_account(session, SYSTEM, owner, iban, bic=bic, holder_name=name, currency=currency)
+    if as_json:
+        answer({**told, "change": asked} if asked else told)
+    elif not asked:
+        screen.print(f"{told['iban']} belongs to {told['creditor']}")
+    else:
+        screen.print(
+            f"Debtors of {told['creditor']} are shown {told['iban']} once a second person approves it"
+            f" ({' or '.join(_approvers())}) in the back office, under Bank details, and the wait after that is over."
+            " Its statements can be imported now."
+        )
+
+
+def _at_once(session: Session, owner: Creditor, currency: str, factor: bool) -> bool:
+    """Nothing to protect yet: no debtors, or no account that receives the currency."""
+    first = not factor and creditors.receives_nothing(session, owner, currency)
+    return first or not creditors.has_debtors(session, owner)
+
+
+def _kind(session: Session, owner: Creditor, iban: str, factor: bool) -> str:
+    known = creditors.account_of_iban(session, owner.id, iban)
+    if known is not None and (known.receives or (factor and known.confirmed_at is not None)):
+        return "correct"
+    return "confirm" if factor else "receive"
+
+
+def _approvers() -> list[str]:
+    return [role for role, may in ROLES.items() if Permission.APPROVE_ACCOUNT_CHANGE in may]
+
+
+def set_wait(
+    creditor: Annotated[str, typer.Argument(help="Its code.")],
+    working_days: Annotated[int, typer.Argument()],
+    as_json: AsJson = False,
+) -> None:
+    """How long an approved change of bank details waits. Example: quittance creditor wait VERNAISON 5"""
+    with opened(as_json), db.writing(SYSTEM) as session:
+        owner = creditors.by_code(session, creditor)
+        changes.set_wait(session, SYSTEM, owner, working_days)
+        told = {"creditor": owner.code, "account_change_days": working_days}
+    answer(told) if as_json else screen.print(f"{told['creditor']}: {working_days} working days")
+
+
+def let_collect(
+    creditor: Annotated[str, typer.Argument(help="Code of the creditor.")],
+    ics: Annotated[str, typer.Option(help="Its creditor identifier, as its bank gave it.")],
+    iban: Annotated[str, typer.Option(help="Its account the money comes to.")],
+    town: Annotated[str, typer.Option()],
+    postcode: Annotated[str | None, typer.Option()] = None,
+    street: Annotated[str | None, typer.Option()] = None,
+    core: Annotated[bool, typer.Option(help="Take Core mandates.")] = True,
+    b2b: Annotated[bool, typer.Option(help="Take B2B mandates.")] = False,
+    notice_days: Annotated[int, typer.Option(help="Days between the notice and the debit.")] = NOTICE_DAYS,
+    as_json: AsJson = False,
+) -> None:
+    """Collect by SEPA direct debit through the creditor's own bank. Example: quittance creditor collect VERNAISON --ics FR72ZZZ123456 --iban FR7630006000011234567890189 --town Lyon"""
+    with opened(as_json), db.writing(SYSTEM) as session:
+        owner = creditors.by_code(session, creditor)
+        address = Address(town, owner.country, postcode, (street,) if street else ())
+        told = Collecting(ics, iban, address, core=core, b2b=b2b, notice_days=notice_days)
+        set_up(session, SYSTEM, owner, told)
+        answered = {"creditor": owner.code, "ics": parse_ics(ics)}
+    answer(answered) if as_json else screen.print(f"{answered['creditor']} collects as {answered['ics']}")
 
 
 def add_user(

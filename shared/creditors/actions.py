@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from stdnum.fr import siren as stdnum_siren
 
@@ -21,6 +21,9 @@ from shared.money import digits
 
 REFUSALS["creditor_code_key"] = Conflict("A creditor with this code exists already.")
 REFUSALS["bank_account_creditor_id_iban_key"] = Conflict("This account is known already.")
+REFUSALS["bank_account_two_people"] = Conflict(
+    "Debtors pay to this creditor already: a further account is confirmed by two people. Ask for a change."
+)
 REFUSALS["bank_account_own_iban"] = Conflict("This account belongs to another creditor already.")
 
 
@@ -63,23 +66,28 @@ def add_account(
     holder_name: str | None = None,
     currency: str = "EUR",
 ) -> BankAccount:
-    """Add an account of the creditor's own. The first one of a currency is the one debtors pay to."""
+    """Add an account of the creditor's own. The first one of a currency is the one debtors pay to.
+
+    A further one is for its statements alone once the creditor has debtors: what they are shown is changed by two
+    people (`changes.ask`).
+    """
     actor.must(Permission.MANAGE_CREDITORS)
     digits(currency)
-    receiving = select(BankAccount.id).where(
-        BankAccount.creditor_id == creditor.id, BankAccount.currency == currency, BankAccount.receives
-    )
+    found = account_of_iban(session, creditor.id, ibans.parse(iban))
+    first = receives_nothing(session, creditor, currency)
+    told = {"holder_name": holder_name or creditor.name, "bic": bic}
+    if found is not None and found.confirmed_at is None and first and found.currency == currency:
+        return _receive_first(session, actor, creditor, found, told)
     return _keep(
         session,
         actor,
         creditor,
         ibans.parse(iban),
         holder_kind="creditor",
-        holder_name=holder_name or creditor.name,
-        bic=bic,
         currency=currency,
-        receives=session.scalar(receiving) is None,
-        confirmed_at=clock.now(),
+        receives=first,
+        confirmed_at=clock.now() if first or not has_debtors(session, creditor) else None,
+        **told,
     )
 
 
@@ -94,7 +102,10 @@ def add_factor_account(
     currency: str = "EUR",
     confirmed: bool = False,
 ) -> BankAccount:
-    """Add an account of a factor. Until somebody confirms it, no debtor is shown it: a file alone proves nothing."""
+    """Add an account of a factor. Until it is confirmed, no debtor is shown it: a file alone proves nothing.
+
+    Confirmed at once is possible as long as the creditor has no debtors; then by two people (`changes.ask`).
+    """
     actor.must(Permission.MANAGE_CREDITORS if confirmed else Permission.IMPORT_INVOICES)
     return _keep(
         session,
@@ -109,19 +120,50 @@ def add_factor_account(
     )
 
 
+def receives_nothing(session: Session, creditor: Creditor, currency: str) -> bool:
+    """Whether no account receives this currency yet: then the first one may, without a second person."""
+    receiving = select(BankAccount.id).where(
+        BankAccount.creditor_id == creditor.id, BankAccount.currency == currency, BankAccount.receives
+    )
+    return session.scalar(receiving) is None
+
+
+def has_debtors(session: Session, creditor: Creditor) -> bool:
+    """Whether the creditor has sold anything: from then on there is somebody to protect."""
+    return bool(session.scalar(text("SELECT creditor_has_debtors(:id)"), {"id": creditor.id}))
+
+
 def _keep(session: Session, actor: Actor, creditor: Creditor, iban: str, **told: Any) -> BankAccount:
-    """Add an account, or confirm one that so far only a file had named; then it is what the person says it is."""
-    account = account_of_iban(session, creditor.id, iban)
-    if account is None or account.confirmed_at is not None or told["confirmed_at"] is None:
-        account = BankAccount(id=new_id(), creditor_id=creditor.id, iban=iban, created_at=clock.now(), **told)
-        session.add(account)
-        verb = "add_account"
-    else:
-        for name, value in told.items():
-            setattr(account, name, value)
-        verb = "confirm_account"
+    account = BankAccount(id=new_id(), creditor_id=creditor.id, iban=iban, created_at=clock.now(), **told)
+    session.add(account)
     session.flush()
-    record(session, actor, verb, "bank_account", account.id, creditor=creditor.code, iban=iban, **told)
+    record(
+        session, actor, "add_account", "bank_account", account.id, creditor=creditor.code, iban=iban, **told
+    )
+    return account
+
+
+def _receive_first(
+    session: Session, actor: Actor, creditor: Creditor, account: BankAccount, told: dict[str, Any]
+) -> BankAccount:
+    """A file named the account before; then it is what the person says it is."""
+    done = session.scalar(
+        text("SELECT receive_first(:id, :holder_name, :bic, :now)"),
+        {"id": account.id, "now": clock.now(), **told},
+    )
+    if not done:
+        raise Conflict
+    session.refresh(account)
+    record(
+        session,
+        actor,
+        "confirm_account",
+        "bank_account",
+        account.id,
+        creditor=creditor.code,
+        iban=account.iban,
+        **told,
+    )
     return account
 
 

@@ -25,10 +25,15 @@ class Creditor(Base):
     city: Mapped[str | None] = mapped_column(default=None)
     country: Mapped[str] = mapped_column(default="FR")
     email: Mapped[str | None] = mapped_column(default=None)
+    account_change_days: Mapped[int] = mapped_column(default=3)
 
 
 class BankAccount(Base):
-    """`receives`: the account debtors are asked to pay to. Unconfirmed accounts are shown to no debtor."""
+    """`receives`: the account debtors are asked to pay to. Unconfirmed accounts are shown to no debtor.
+
+    Once a creditor has debtors, both change through an account change alone (`changes.py`). `replaced_by_id`: it
+    received, and this one does now.
+    """
 
     __tablename__ = "bank_account"
 
@@ -42,3 +47,4 @@ class BankAccount(Base):
     currency: Mapped[str] = mapped_column(default="EUR")
     receives: Mapped[bool] = mapped_column(default=False)
     confirmed_at: Mapped[datetime | None] = mapped_column(default=None)
+    replaced_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"), default=None)

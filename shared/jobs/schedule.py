@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.creditors.changes import put_due_in_force
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
+from shared.mandates.actions import expire_lapsed
 from shared.rails.inbox import fill_gaps
 from shared.rails.payouts import ask_providers
 from shared.rails.syncing import give_up_waiting
@@ -26,7 +28,9 @@ class Scheduled:
 
 
 SCHEDULE: tuple[Scheduled, ...] = (
+    Scheduled("account_changes", "*/10 * * * *", put_due_in_force),
     Scheduled("checks", "30 1 * * *", nightly),
+    Scheduled("expire_mandates", "10 1 * * *", expire_lapsed),
     Scheduled("provider_events", "*/5 * * * *", fill_gaps),
     Scheduled("payouts", "7 * * * *", ask_providers),
     Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),

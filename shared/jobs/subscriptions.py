@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.identity import handlers as identity
+from shared.mandates import handlers as mandates
 from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
+from shared.payments import account_notices
 from shared.payments import handlers as payments
 from shared.rails import handlers as rails
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "mandate_signed": (mandates.complete_mandate,),
+    "account_change_approved": (account_notices.tell_of_account_change,),
+    "account_change_cancelled": (account_notices.tell_of_cancelled_account_change,),
     "matching_requested": (matching.matching_requested,),
     "payment_received": (payments.thank_for_payment,),
     "provider_payout_told": (rails.look_at_payout,),

@@ -54,12 +54,13 @@ def queue_message(
         body_text=mail.text,
         body_html=mail.html,
         created_at=clock.now(),
-        reply_to=_usable(reply_to),
+        reply_to=usable_reply_to(reply_to),
     )
     return session.scalar(queued.on_conflict_do_nothing(index_elements=["once"]).returning(Message.id))
 
 
-def _usable(address: str | None) -> str | None:
+def usable_reply_to(address: str | None) -> str | None:
+    """The creditor's address, or None when no mail program could answer to it."""
     try:
         return mailbox(address) if address else None
     except UnusableAddress as error:

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
 from shared.actor import Actor
+from shared.creditors.queries import PAYEE
 from shared.errors import NotFound
 from shared.payments.models import ExpectedPayment
 from shared.payments.rules import Payable, Payee
@@ -20,17 +21,13 @@ ANNOUNCED = """
     WHERE p.customer_id = ANY (:customers) GROUP BY p.item_id"""
 
 # What was announced may have been settled otherwise meanwhile: then nothing of the item is free, never less.
-# An item without a payee of its own is paid to the account its creditor receives on in that currency. An account
-# nobody confirmed is no payee: row-level security hides it from the portal, the condition from everybody else.
 _PAYABLES = text(f"""
     SELECT i.id, i.customer_id, i.creditor_id, i.number, i.currency, i.due_on,
            i.open_minor - coalesce(a.minor, 0) AS free_minor,
            b.id AS account_id, b.holder_name, b.iban, b.bic, b.holder_kind = 'creditor' AS is_own
     FROM open_item i
     LEFT JOIN ({ANNOUNCED}) a ON a.item_id = i.id
-    LEFT JOIN bank_account b ON b.confirmed_at IS NOT NULL AND b.creditor_id = i.creditor_id
-         AND CASE WHEN i.payee_account_id IS NULL THEN b.receives AND b.currency = i.currency
-                  ELSE b.id = i.payee_account_id END
+    {PAYEE}
     WHERE i.customer_id = ANY (:customers) AND i.open_minor <> 0
       AND sign(i.open_minor - coalesce(a.minor, 0)) = sign(i.amount_minor)
     ORDER BY i.due_on, i.number, i.id""")

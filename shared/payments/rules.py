@@ -89,6 +89,12 @@ class PayeeUnknown(DomainError):
     sentence = "%(number)s: we are confirming the account to pay to. Please contact us before you pay it."
 
 
+def may_be_paid_by_provider(payable: Payable) -> bool:
+    """Whether card and direct debit may be offered: they pay the creditor, and who owes to a factor is free only by
+    paying the factor (C. civ. 1346-5 and 1324; CMF L313-28)."""
+    return payable.payee is not None and payable.payee.is_own
+
+
 def baskets(payables: Sequence[Payable], choices: Sequence[Choice]) -> list[Basket]:
     """Cut what was chosen into transfers: one per creditor, payee and currency, never across them.
 

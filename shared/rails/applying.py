@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import CheckViolation
 from sqlalchemy import case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
@@ -81,7 +82,8 @@ def apply(session: Session, payment_id: UUID, seen: Snapshot) -> Status:
         raise_alert(session, "impossible_move", about=refused.status, old=before, new=refused.status, **about)
         return before
     except IntegrityError as error:
-        if "payment_fact_within" not in str(error.orig):
+        cause = error.orig
+        if not isinstance(cause, CheckViolation) or cause.diag.constraint_name != "payment_fact_within":
             raise
         raise_alert(session, "facts_refused", **about)
         return before

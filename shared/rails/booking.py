@@ -29,9 +29,9 @@ _PARTS = text("""
 _KEPT = text("""
     SELECT r.id, r.amount_minor - coalesce((SELECT sum(x.amount_minor) FROM receipt_reversal x
                                             WHERE x.receipt_id = r.id), 0)::bigint AS kept_minor
-    FROM receipt r WHERE r.payment_id = :payment AND r.undoes_id IS NULL
+    FROM receipt r JOIN open_item i ON i.id = r.id WHERE r.payment_id = :payment AND r.undoes_id IS NULL
       AND NOT EXISTS (SELECT FROM receipt u WHERE u.undoes_id = r.id)
-    ORDER BY r.id DESC""")
+    ORDER BY length(i.number) DESC, i.number DESC""")
 # What this receipt pays, latest first: the last invoice it paid is the first to open again.
 _PAID = text("""
     SELECT a.id, a.debit_item_id, a.amount_minor FROM allocation a

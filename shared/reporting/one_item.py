@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.actor import Actor
+from shared.creditors.queries import PAYEE
 from shared.errors import NotFound
 from shared.reporting.items import ONE_ITEM, Item, item_of
 from shared.reporting.scope import scope
@@ -76,14 +77,12 @@ class OneItem:
 # Instalments by the dozen happen; beyond this the statement of account tells the rest.
 _SETTLEMENTS_SHOWN = 200
 
-_PAPER = text("""
+_PAPER = text(f"""
     SELECT v.total_excl_minor, v.vat, v.payment_reference, v.preceding_number, d.name AS document_name,
            b.holder_name, b.iban, b.bic, b.holder_kind
     FROM open_item i
     LEFT JOIN invoice v ON v.id = i.id LEFT JOIN document d ON d.id = v.document_id
-    LEFT JOIN bank_account b ON b.confirmed_at IS NOT NULL AND b.creditor_id = i.creditor_id
-         AND CASE WHEN i.payee_account_id IS NULL THEN b.receives AND b.currency = i.currency
-                  ELSE b.id = i.payee_account_id END
+    {PAYEE}
     WHERE i.id = :item AND i.customer_id = ANY (:customers)""")
 
 _SETTLED = text("""

@@ -30,7 +30,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A transfer the debtor announced. `parts` are the first ones of `count`."""
+    """A transfer the debtor announced. `parts` are the first ones of `count`. `to_old_account`: another account
+    receives since; the money still arrives."""
 
     id: UUID
     reference: str
@@ -39,6 +40,7 @@ class Announced:
     payee_iban: str
     payee_bic: str | None
     to_factor: bool
+    to_old_account: bool
     currency: str
     amount_minor: int
     expected_on: date
@@ -76,8 +78,8 @@ PARTS_IN_LIST, PARTS_ON_PAGE = 3, 200
 
 _ANNOUNCED = """
     SELECT e.id, e.reference, r.name AS creditor, e.payee_name, e.payee_iban, e.payee_bic,
-           coalesce(b.holder_kind = 'factor', false) AS to_factor, e.currency, e.amount_minor, e.expected_on,
-           e.announced_at, e.announced_by,
+           coalesce(b.holder_kind = 'factor', false) AS to_factor, b.replaced_by_id IS NOT NULL AS to_old_account,
+           e.currency, e.amount_minor, e.expected_on, e.announced_at, e.announced_by,
            CASE WHEN e.cancelled_at IS NOT NULL THEN 'cancelled' WHEN e.received_at IS NOT NULL THEN 'received'
                 ELSE 'waiting' END AS state
     FROM expected_payment e JOIN creditor r ON r.id = e.creditor_id

@@ -16,7 +16,7 @@ from shared.matching import run
 from shared.rails.alerts import raise_alert
 from shared.rails.snapshot import DisputeSeen, FactKind, PayoutSeen
 from tests.make.office import office, signed_in
-from tests.make.rails import Rails, line
+from tests.make.paying import Rails, line
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -1,85 +1,73 @@
-"""Payments over a rail, as a provider would tell of them."""
+"""Build payments over a rail for tests, and what a provider says of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared import clock, db
-from shared.actor import SYSTEM
+from sqlalchemy import text
+
+from shared import db
+from shared.actor import SYSTEM, Actor
 from shared.creditors.models import Creditor
 from shared.payments.rules import Choice
-from shared.rails import applying, payouts
+from shared.rails import applying, starting
 from shared.rails.accounts import Keys, add_account
-from shared.rails.snapshot import FactKind, Method, MoneyFact, PayoutLine, PayoutSeen, Phase, Snapshot
-from shared.rails.starting import Terms, pay
+from shared.rails.snapshot import FactKind, Method, MoneyFact, Phase, Snapshot
+from shared.rails.states import Status
 from tests.make.books import Books
 
-
-@dataclass
-class Rails(Books):
-    """Books of a creditor with an account at a provider."""
-
-    provider: str = "stripe"
-    provider_account: UUID = field(init=False)
-    facts: dict[UUID, list[MoneyFact]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        with db.writing(SYSTEM) as session:
-            creditor = session.get_one(Creditor, self.creditor_id)
-            keys = Keys("sk_test_1", "whsec_1", "pk_test_1")
-            self.provider_account = add_account(
-                session, SYSTEM, creditor, self.provider, mode="test", keys=keys
-            ).id
-
-    def payment(self, customer: UUID, item: UUID, minor: int, method: Method = Method.CARD) -> UUID:
-        """An attempt over one item, whose provider knows it as `pi_<last of its id>`."""
-        debtor = self.debtor(customer)
-        with db.writing(debtor) as session:
-            terms = Terms(self.provider_account, method, "en")
-            payment = pay(session, debtor, [Choice(item, minor)], terms)
-        self.facts[payment] = []
-        return payment
-
-    def paid(self, ref: str, minor: int) -> UUID:
-        """A payment of a fresh invoice, received."""
-        customer = self.customer(f"C-{ref}")
-        payment = self.payment(customer, self.invoice(customer, f"F-{ref}", minor), minor)
-        self.tell(payment, FactKind.RECEIVED, f"ch_{ref}", minor)
-        return payment
-
-    def tell(self, payment: UUID, kind: FactKind, ref: str, minor: int) -> None:
-        """The provider says what happened to money of a payment."""
-        self.facts[payment].append(MoneyFact(kind, ref, minor, "EUR", clock.now()))
-        self.show(payment)
-
-    def show(self, payment: UUID, **seen) -> None:
-        received = next(f for f in self.facts[payment] if f.kind is FactKind.RECEIVED)
-        snapshot = Snapshot(
-            provider_ref=ref_of(payment), phase=Phase.SUCCEEDED, raw_status="succeeded",
-            amount_minor=received.amount_minor, currency="EUR", payment_id=payment,
-            facts=tuple(self.facts[payment]), **seen,
-        )  # fmt: skip
-        with db.writing(SYSTEM) as session:
-            applying.apply(session, payment, snapshot)
-
-    def payout(self, seen: PayoutSeen) -> UUID:
-        """The provider's payout as a fetch brings it."""
-        with db.writing(SYSTEM) as session:
-            payouts.expect(session, self.provider_account, seen.ref)
-            payout_id = session.connection().exec_driver_sql(
-                "SELECT id FROM payout WHERE provider_ref = %s", (seen.ref,)
-            ).scalar_one()  # fmt: skip
-            payouts.apply(session, payout_id, seen)
-            return payout_id
+KEYS = Keys("sk_test_secret", "whsec_secret", "pk_test_shown")
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
-def ref_of(payment: UUID) -> str:
-    return f"pi_{payment.hex[-12:]}"
+def an_account(
+    books: Books, provider: str = "stripe", *, mode: str = "test", methods: Sequence[Method] | None = None
+) -> UUID:
+    """An account of the creditor's with a provider, all its methods on unless some are named."""
+    with db.writing(SYSTEM) as session:
+        creditor = session.get_one(Creditor, books.creditor_id)
+        return add_account(session, SYSTEM, creditor, provider, mode=mode, keys=KEYS, methods=methods).id
 
 
-def line(
-    ref: str, kind: str, gross: str, fee: str = "0", payment: UUID | None = None, label: str = ""
-) -> PayoutLine:
-    return PayoutLine(ref, kind, kind, gross, fee, ref_of(payment) if payment else None, label)
+def a_payment(
+    actor: Actor, account_id: UUID, choices: Sequence[Choice], method: Method = Method.CARD
+) -> UUID:
+    with db.writing(actor) as session:
+        return starting.pay(session, actor, choices, starting.Terms(account_id, method, "fr"))
+
+
+def seen(
+    payment_id: UUID, phase: Phase | None, *facts: MoneyFact, minor: int, currency: str = "EUR"
+) -> Snapshot:
+    """What the provider has: an amount, a phase, and all that happened to its money so far."""
+    return Snapshot(
+        provider_ref=f"pi_{payment_id}",
+        phase=phase,
+        raw_status=phase or "never_heard_of",
+        amount_minor=minor,
+        currency=currency,
+        payment_id=payment_id,
+        facts=facts,
+    )
+
+
+def fact(kind: FactKind, minor: int, number: int = 1, *, currency: str = "EUR") -> MoneyFact:
+    """The `number`th movement of its kind; later numbers happened later."""
+    return MoneyFact(kind, f"{kind}-{number}", minor, currency, START + timedelta(hours=number))
+
+
+def told(payment_id: UUID, snapshot: Snapshot) -> Status:
+    with db.writing(SYSTEM) as session:
+        return applying.apply(session, payment_id, snapshot)
+
+
+def status(payment_id: UUID) -> str:
+    with db.reading(SYSTEM) as session:
+        return str(session.scalar(text("SELECT status FROM payment WHERE id = :id"), {"id": payment_id}))
+
+
+def alerts() -> list[str]:
+    with db.reading(SYSTEM) as session:
+        return list(session.scalars(text("SELECT code FROM payment_alert ORDER BY raised_at, code")))

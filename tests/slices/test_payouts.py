@@ -24,7 +24,7 @@ from shared.matching.payouts import assign_payout, fitting_lines
 from shared.rails.payout_rules import PATIENCE
 from shared.rails.snapshot import FactKind, PayoutSeen
 from tests.conftest import empty
-from tests.make.rails import Rails, line
+from tests.make.paying import Rails, line
 
 pytestmark = pytest.mark.usefixtures("database")
 CLEARING = "51151"
