@@ -124,7 +124,7 @@ def test_alert_is_told_in_french_and_leaves_when_looked_at(books, client):
             provider="stripe", old="received", new="failed",
         )  # fmt: skip
     page = client.get("/payments/look?lang=fr").text
-    assert "Stripe annonce « Échoué » pour un paiement qui est « Reçu » ici" in page.replace("\u00a0", " ")
+    assert "Stripe dit « Échec » d’un paiement qui est ici « Reçu »" in page.replace("\u00a0", " ")
     alert = scalar("SELECT id FROM payment_alert")
     assert client.post(f"/payments/look/{alert}").status_code == 303
     assert scalar("SELECT resolved_by FROM payment_alert") == "Nadia Benali"
