@@ -49,7 +49,7 @@ class Story(Rails):
         with db.writing(SYSTEM) as session:
             undo(session, SYSTEM, undone, "wrong customer")
         an_invitation("lea@client.fr", self.parent)
-        self.card = self.paid("card", 4100)
+        self.card = self.collected("card", 4100)
         lines = (line("txn_1", "payment", "4100", "100", self.card),)
         self.sent = self.payout(PayoutSeen("po_1", "paid", 4000, "EUR", today, lines=lines, complete=True))
         self.mandate = signed(debtor, lets_collect(self.creditor_id, self.iban))
