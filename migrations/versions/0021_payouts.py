@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0021_payouts"
-down_revision = "0020_account_changes"
+down_revision = "0021_mandate_looks"
 
 
 SCHEMA = """

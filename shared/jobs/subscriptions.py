@@ -15,12 +15,16 @@ from shared.rails import handlers as rails
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "mandate_cancelled": (rails.forget_mandate,),
+    "mandate_replaced": (rails.forget_mandate,),
     "mandate_signed": (mandates.complete_mandate,),
     "account_change_approved": (account_notices.tell_of_account_change,),
     "account_change_cancelled": (account_notices.tell_of_cancelled_account_change,),
     "matching_requested": (matching.matching_requested,),
+    "payment_mandate_signed": (rails.keep_mandate_of_payment,),
     "payment_received": (payments.thank_for_payment,),
     "provider_payout_told": (rails.look_at_payout,),
+    "set_up_done": (rails.keep_signed_mandate,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 
