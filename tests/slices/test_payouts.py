@@ -77,7 +77,7 @@ def decide(line_id: UUID):
 
 
 def test_payout_books_its_fees_once_and_settles_its_payments(books: Rails) -> None:
-    first, second = books.collected("1", 10_000), books.paid("2", 5_000)
+    first, second = books.collected("1", 10_000), books.collected("2", 5_000)
     seen = payout(
         "po_1",
         14_700,
