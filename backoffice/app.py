@@ -15,6 +15,10 @@ from backoffice.mandates import routes as mandates
 from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
+from backoffice.payments import accounts as _accounts  # noqa: F401 - adds its pages
+from backoffice.payments import payouts as _payouts  # noqa: F401 - adds its pages
+from backoffice.payments import routes as payments
+from backoffice.payments import words
 from backoffice.receivables import routes as receivables
 from backoffice.reports import receipts as _receipts  # noqa: F401 - adds its pages
 from backoffice.reports import routes as reports
@@ -28,6 +32,7 @@ from shared.web.shell import NavItem
 NAV = (
     NavItem(N_("Home"), "home.index", "home"),
     NavItem(N_("Reconcile"), "matching.index", "inbox", Permission.SEE_BANK),
+    NavItem(N_("Payments"), "payments.index", "card", Permission.SEE_PAYMENTS),
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
@@ -48,6 +53,7 @@ def create_app() -> Flask:
             sign_in.blueprint,
             home.blueprint,
             matching.blueprint,
+            payments.blueprint,
             customers.blueprint,
             receivables.blueprint,
             mandates.blueprint,
@@ -68,4 +74,5 @@ def create_app() -> Flask:
     )
     web.install(app, "backoffice")
     filters.install(app)
+    words.install(app)
     return app

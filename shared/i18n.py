@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,8 @@ def amount(language: str, minor: int, currency: str) -> str:
     return str(format_decimal(Money(minor, currency).decimal, format=pattern, locale=_LOCALES[language]))
 
 
-def number(language: str, value: int | float) -> str:
-    return str(format_decimal(value, locale=_LOCALES[language]))
+def number(language: str, value: int | float | Decimal) -> str:
+    return str(format_decimal(value, locale=_LOCALES[language], decimal_quantization=False))
 
 
 def day(language: str, value: date, form: str = "medium") -> str:

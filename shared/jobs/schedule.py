@@ -14,6 +14,7 @@ from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
 from shared.mandates.actions import expire_lapsed
 from shared.rails.inbox import fill_gaps
+from shared.rails.payouts import ask_providers
 from shared.rails.syncing import give_up_waiting
 
 
@@ -31,6 +32,7 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("checks", "30 1 * * *", nightly),
     Scheduled("expire_mandates", "10 1 * * *", expire_lapsed),
     Scheduled("provider_events", "*/5 * * * *", fill_gaps),
+    Scheduled("payouts", "7 * * * *", ask_providers),
     Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

@@ -23,6 +23,7 @@ SUBSCRIPTIONS: Subscriptions = {
     "matching_requested": (matching.matching_requested,),
     "payment_mandate_signed": (rails.keep_mandate_of_payment,),
     "payment_received": (payments.thank_for_payment,),
+    "provider_payout_told": (rails.look_at_payout,),
     "set_up_done": (rails.keep_signed_mandate,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }

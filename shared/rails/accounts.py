@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -140,3 +141,45 @@ def _api_url(provider: str, mode: str) -> str | None:
             "The sandbox of %(provider)s is not running: start the demo.", provider=provider
         )
     return url
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as an administrator sees it: never a key. `rails`: (method, enabled, countries)."""
+
+    id: UUID
+    provider: str
+    mode: str
+    creditor: str
+    clearing_account: str
+    active: bool
+    has_key: bool
+    has_webhook_secret: bool
+    last_event_at: datetime | None
+    rails: list[tuple[str, bool, list[str]]]
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where the provider is told to send its events; None: it sends none."""
+        if self.provider == "own_bank":
+            return None
+        return f"{settings().portal_url}/webhooks/{self.provider}/{self.id}"
+
+
+_ROWS = text("""
+    SELECT a.id, a.provider, a.mode, c.code AS creditor, a.clearing_account, a.active,
+           a.credentials IS NOT NULL AS has_key, a.webhook_secret IS NOT NULL AS has_webhook_secret,
+           (SELECT received_at FROM provider_event e WHERE e.account_id = a.id ORDER BY e.id DESC LIMIT 1) AS last_event_at,
+           (SELECT json_agg(json_build_array(r.method, r.enabled, r.countries) ORDER BY r.method)
+            FROM rail r WHERE r.account_id = a.id) AS rails
+    FROM provider_account a JOIN creditor c ON c.id = a.creditor_id
+    WHERE CAST(:id AS uuid) IS NULL OR a.id = :id ORDER BY c.code, a.provider, a.created_at LIMIT 200""")
+
+
+def account_rows(session: Session, actor: Actor, account_id: UUID | None = None) -> list[AccountRow]:
+    """The accounts at providers, all or one."""
+    actor.must(Permission.MANAGE_CREDITORS)
+    return [
+        AccountRow(**{**row._mapping, "rails": [tuple(each) for each in row.rails or ()]})
+        for row in session.execute(_ROWS, {"id": account_id})
+    ]

@@ -1,4 +1,4 @@
-"""Reactions to what became of set-ups and payments."""
+"""Reactions to what became of set-ups, payments and payouts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shared.mandates.actions import ProviderMandate, note_provider_mandate
 from shared.mandates.rules import State
 from shared.outbox.facts import Fact
 from shared.rails.models import Operation, Payment, ProviderAccount, SetUp
+from shared.rails.payouts import expect
 
 _KEEPER = text("""
     SELECT m.customer_id, a.id AS account_id FROM mandate m
@@ -51,6 +52,12 @@ def forget_mandate(session: Session, fact: Fact) -> None:
                 created_at=clock.now(),
             )
         )
+
+
+def look_at_payout(session: Session, fact: Fact) -> None:
+    """A webhook spoke of a payout: fetch it. Told once more, it is looked at once more."""
+    assert fact.subject_id is not None
+    expect(session, fact.subject_id, fact.payload["ref"])
 
 
 def _keep(session: Session, made: SetUp | Payment, signed: dict[str, Any], evidence: dict[str, Any]) -> None:
