@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
 from shared import clock
@@ -118,7 +118,7 @@ def access(session: Session, account_id: UUID) -> Access:
     return Access(account_id, row.provider, row.mode, key, _api_url(row.provider, row.mode))
 
 
-def webhook_secrets(session: Session, provider: str, account_id: UUID) -> list[str]:
+def webhook_secrets(session: Session | Connection, provider: str, account_id: UUID) -> list[str]:
     """The current and the previous secret of an active account; not found for any other id."""
     row = session.execute(
         text(

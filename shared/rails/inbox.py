@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.actor import SYSTEM, VISITOR
-from shared.db import driver, reading, writing
+from shared.db import appending, reading, writing
 from shared.errors import DomainError
 from shared.outbox.actions import record_fact
 from shared.rails.accounts import access, webhook_secrets
@@ -32,11 +32,11 @@ _BATCH = 1000
 _TRIES = 6
 _WAIT = timedelta(seconds=10)
 
-_STORE = (
-    "INSERT INTO provider_event (account_id, event_id, type, payload, received_at)"
-    " SELECT %s, id, type, payload, %s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS e (id, type, payload)"
-    " ON CONFLICT DO NOTHING"
-)
+_STORE = text("""
+    INSERT INTO provider_event (account_id, event_id, type, payload, received_at)
+    SELECT CAST(:account AS uuid), id, type, payload, :now
+    FROM unnest(CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:payloads AS bytea[])) AS e (id, type, payload)
+    ON CONFLICT DO NOTHING""")
 _TAKE = text("""
     SELECT e.id, e.account_id, e.type, e.payload, e.attempts, a.provider FROM provider_event e
     JOIN provider_account a ON a.id = e.account_id
@@ -76,19 +76,20 @@ _AGAIN = text(
 def accept(provider: str, account_id: UUID, headers: Mapping[str, str], raw: bytes) -> int:
     """Verify a webhook and store its events, each once; gives how many it held. BadSignature: nothing was stored."""
     reader = webhooks_of(provider)
-    with writing(VISITOR) as session:
-        secrets = webhook_secrets(session, provider, account_id)
+    with appending(VISITOR) as connection:
+        secrets = webhook_secrets(connection, provider, account_id)
         events = reader.read(headers, raw, secrets, clock.now())
-        store(session, account_id, events)
+        _store(connection, account_id, events)
     return len(events)
 
 
-def store(session: Session, account_id: UUID, events: Iterable[tuple[EventRef, bytes]]) -> None:
-    """Keep events raw; one that is known is not kept again."""
+def _store(connection: Connection, account_id: UUID, events: Iterable[tuple[EventRef, bytes]]) -> None:
+    """Keep events raw, all of a webhook in one statement; one that is known is not kept again."""
     rows = [(event.event_id, event.type, payload) for event, payload in events]
     if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        driver(session).execute(_STORE, [account_id, clock.now(), *columns])
+        ids, types, payloads = (list(column) for column in zip(*rows, strict=True))
+        told = {"account": account_id, "now": clock.now(), "ids": ids, "types": types, "payloads": payloads}
+        connection.execute(_STORE, told)
 
 
 def read_waiting(stop: threading.Event | None = None) -> int:
