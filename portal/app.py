@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from portal import account_changes
 from portal.documents import routes as documents
@@ -13,7 +14,7 @@ from portal.pay import routes as pay
 from portal.payments import routes as payments
 from portal.sign_in import routes as sign_in
 from portal.statement import routes as statement
-from portal.webhooks import routes as webhooks
+from portal.webhooks import app as webhooks
 from shared import iban
 from shared.actor import Permission
 from shared.i18n import N_
@@ -28,8 +29,7 @@ def create_app() -> Flask:
         "portal",
         title="Quittance",
         blueprints=[
-            b.blueprint
-            for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents, webhooks)
+            b.blueprint for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents)
         ],
         nav=[
             NavItem(N_("Home"), "home.index", "home", see),
@@ -47,7 +47,8 @@ def create_app() -> Flask:
         person_language=web.person_language,
     )
     app.jinja_env.filters["iban"] = iban.grouped
-    app.extensions["csrf"].exempt(webhooks.blueprint)
     web.install(app, "portal")
     account_changes.install(app)
+    beside = {"/webhooks": webhooks.create_app().wsgi_app}
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, beside)  # type: ignore[method-assign]
     return app

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, create_engine, make_url, text
+from sqlalchemy import BigInteger, DateTime, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
@@ -69,13 +69,17 @@ def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
 
 
 @contextmanager
-def appending(actor: Actor) -> Iterator[Connection]:
+def appending(actor: Actor) -> Iterator[psycopg.Connection[Any]]:
     """Statements that stand alone, each committed as it is carried out, in nobody's scope: for what is only kept as it
     came. Row-level security holds as ever; a promise that needs two statements belongs into `writing`."""
     with _engine(_role_of(actor), alone=True).connect() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
         try:
-            yield connection
-        except (DBAPIError, psycopg.Error) as error:
+            yield raw
+        except psycopg.Error as error:
+            if raw.broken:
+                connection.invalidate()
             raise _refusal(error) from error
 
 

@@ -11,8 +11,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
@@ -32,11 +33,11 @@ _BATCH = 1000
 _TRIES = 6
 _WAIT = timedelta(seconds=10)
 
-_STORE = text("""
-    INSERT INTO provider_event (account_id, event_id, type, payload, received_at)
-    SELECT CAST(:account AS uuid), id, type, payload, :now
-    FROM unnest(CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:payloads AS bytea[])) AS e (id, type, payload)
-    ON CONFLICT DO NOTHING""")
+_STORE = (
+    "INSERT INTO provider_event (account_id, event_id, type, payload, received_at)"
+    " SELECT %s, id, type, payload, %s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS e (id, type, payload)"
+    " ON CONFLICT DO NOTHING"
+)
 _TAKE = text("""
     SELECT e.id, e.account_id, e.type, e.payload, e.attempts, a.provider FROM provider_event e
     JOIN provider_account a ON a.id = e.account_id
@@ -83,13 +84,14 @@ def accept(provider: str, account_id: UUID, headers: Mapping[str, str], raw: byt
     return len(events)
 
 
-def _store(connection: Connection, account_id: UUID, events: Iterable[tuple[EventRef, bytes]]) -> None:
+def _store(
+    connection: psycopg.Connection[Any], account_id: UUID, events: Iterable[tuple[EventRef, bytes]]
+) -> None:
     """Keep events raw, all of a webhook in one statement; one that is known is not kept again."""
     rows = [(event.event_id, event.type, payload) for event, payload in events]
     if rows:
-        ids, types, payloads = (list(column) for column in zip(*rows, strict=True))
-        told = {"account": account_id, "now": clock.now(), "ids": ids, "types": types, "payloads": payloads}
-        connection.execute(_STORE, told)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        connection.execute(_STORE, [account_id, clock.now(), *columns])
 
 
 def read_waiting(stop: threading.Event | None = None) -> int:

@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 
 from portal.app import create_app
-from portal.webhooks import routes
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.ids import new_id
@@ -137,6 +136,6 @@ def test_when_we_cannot_store_they_come_again(app, monkeypatch):
     def down(*_):
         raise ConnectionError("the database is away")
 
-    monkeypatch.setattr(routes, "accept", down)
+    monkeypatch.setattr(webhooks, "accept", down)
     answer = knock(app, "stripe", account_id, raw, stripe_headers(raw))
     assert answer.status_code == 503 and answer.data == b""
