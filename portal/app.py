@@ -49,6 +49,7 @@ def create_app() -> Flask:
     app.jinja_env.filters["iban"] = iban.grouped
     web.install(app, "portal")
     account_changes.install(app)
-    beside = {"/webhooks": webhooks.create_app().wsgi_app}
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, beside)  # type: ignore[method-assign]
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, {"/webhooks": webhooks.create_app().wsgi_app}
+    )
     return app

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from portal.app import create_app
+from portal.webhooks import app as webhooks
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.ids import new_id
