@@ -103,8 +103,9 @@ SORTS = {
 # What to subscribe a webhook to, as the providers call it (their documentation, 2026).
 SUBSCRIBE = {
     "stripe": (
-        "payment_intent.* setup_intent.* charge.* refund.* mandate.updated payment_method.detached"
-        " customer_cash_balance_transaction.created payout.* radar.early_fraud_warning.created"
+        "payment_intent.* setup_intent.* checkout.session.* charge.* refund.* mandate.updated"
+        " payment_method.attached payment_method.detached customer_cash_balance_transaction.created"
+        " cash_balance.funds_available payout.* radar.early_fraud_warning.created"
     ).split(),
     "gocardless": "payments.* mandates.* refunds.* payouts.* billing_requests.*".split(),
 }
