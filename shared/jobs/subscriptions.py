@@ -10,6 +10,7 @@ from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 from shared.payments import account_notices
 from shared.payments import handlers as payments
+from shared.rails import debits
 from shared.rails import handlers as rails
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
@@ -18,9 +19,11 @@ SUBSCRIPTIONS: Subscriptions = {
     "mandate_signed": (mandates.complete_mandate,),
     "account_change_approved": (account_notices.tell_of_account_change,),
     "account_change_cancelled": (account_notices.tell_of_cancelled_account_change,),
+    "debit_agreed": (debits.announce_debit,),
     "matching_requested": (matching.matching_requested,),
     "payment_received": (payments.thank_for_payment,),
     "provider_payout_told": (rails.look_at_payout,),
+    "statement_imported": (rails.read_statement,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 
