@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -180,7 +180,9 @@ class Operation(Base):
     request: Mapped[dict[str, Any]] = mapped_column(JSONB, default_factory=dict)
     state: Mapped[str] = mapped_column(init=False, server_default="pending")
     attempts: Mapped[int] = mapped_column(init=False, server_default="0")
+    due_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     first_sent_at: Mapped[datetime | None] = mapped_column(init=False)
+    finished_at: Mapped[datetime | None] = mapped_column(init=False)
     error: Mapped[str | None] = mapped_column(init=False)
 
 
