@@ -13,6 +13,7 @@ from portal.pay import routes as pay
 from portal.payments import routes as payments
 from portal.sign_in import routes as sign_in
 from portal.statement import routes as statement
+from portal.webhooks import routes as webhooks
 from shared import iban
 from shared.actor import Permission
 from shared.i18n import N_
@@ -27,7 +28,8 @@ def create_app() -> Flask:
         "portal",
         title="Quittance",
         blueprints=[
-            b.blueprint for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents)
+            b.blueprint
+            for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents, webhooks)
         ],
         nav=[
             NavItem(N_("Home"), "home.index", "home", see),
@@ -45,6 +47,7 @@ def create_app() -> Flask:
         person_language=web.person_language,
     )
     app.jinja_env.filters["iban"] = iban.grouped
+    app.extensions["csrf"].exempt(webhooks.blueprint)
     web.install(app, "portal")
     account_changes.install(app)
     return app

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0024_collections"
-down_revision = "0021_payouts"
+down_revision = "0022_payouts"
 
 
 SCHEMA = """

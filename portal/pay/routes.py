@@ -1,4 +1,5 @@
-"""Choose, check, announce. Every step is worked out from the form alone: nothing waits on the server in between."""
+"""Choose, check, then announce a transfer or choose how to pay. Every step is worked out from the form alone: nothing
+waits on the server in between."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
+from portal.pay import attempts, how, on_file, set_ups
 from portal.pay.forms import DayForm
-from portal.pay.selection import ALL, OVERDUE, Selection, offered, selection
+from portal.pay.selection import ALL, OVERDUE, Selection, as_shown, offered, selection, shown
 from shared import clock
 from shared.actor import Actor
 from shared.db import reading, writing
@@ -18,6 +20,7 @@ from shared.i18n import N_
 from shared.payments.announcing import announce, hold_account
 from shared.payments.queries import announced_as, payables
 from shared.payments.rules import Basket, Payable
+from shared.rails.ways import ways_of
 from shared.reporting.account import Parties, parties
 from shared.web.access import current_actor, debtor_only
 from shared.web.errors import told
@@ -25,6 +28,8 @@ from shared.web.paging import PAGE_SIZE, page_links, page_number
 from shared.web.render import notice, render, see_other
 
 blueprint = Blueprint("pay", __name__)
+for _part in (how, attempts, set_ups, on_file):
+    blueprint.register_blueprint(_part.blueprint)
 
 # Credits are offered oldest first; who has more uses these first.
 _CREDITS_SHOWN = 20
@@ -53,12 +58,16 @@ def index() -> ResponseReturnValue:
 @debtor_only
 def check() -> ResponseReturnValue:
     """The second step: amounts, credits, the day, one summary per transfer. It has an address: Back leads here."""
-    found, people = _account()
-    chosen = selection(request.args, found, clock.today())
+    actor = current_actor()
+    with reading(actor) as session:
+        found, people = payables(session, actor), parties(session, actor)
+        chosen = selection(request.args, found, clock.today())
+        made = _baskets(chosen)
+        by_transfer = all(found.only_transfer for found in ways_of(session, actor, made))
     if not chosen.debits:
         notice(N_("Choose at least one invoice to pay."), "info")
         return see_other(url_for("pay.index"))
-    return _checking(chosen, people, DayForm(formdata=None))
+    return _checking(chosen, people, DayForm(formdata=None), by_transfer=by_transfer)
 
 
 @blueprint.post("/pay/check")
@@ -66,7 +75,9 @@ def check() -> ResponseReturnValue:
 def summary() -> ResponseReturnValue:
     """The second step with what was changed in it; htmx asks for the summary alone."""
     found, people = _account()
-    return _checking(selection(request.form, found, clock.today()), people, DayForm())
+    form = DayForm() if "day" in request.form else DayForm(formdata=None)
+    chosen = selection(request.form, found, clock.today())
+    return _checking(chosen, people, form, by_transfer="day" in request.form)
 
 
 @blueprint.get("/pay/confirm")
@@ -87,10 +98,10 @@ def confirm() -> ResponseReturnValue:
     try:
         with writing(actor) as session:
             hold_account(session, actor)
-            made = announced_as(session, actor, _shown())
+            made = announced_as(session, actor, shown(request.form))
             if not made:
                 chosen = selection(request.form, payables(session, actor), clock.today())
-                if _as_shown(chosen.baskets()):
+                if as_shown(request.form, chosen.baskets()):
                     made = announce(session, actor, chosen.choices, form.day.data)
     except DomainError as refused:
         found, people = _account()
@@ -110,8 +121,10 @@ def _checking(
     form: DayForm,
     *,
     refused: DomainError | None = None,
+    by_transfer: bool = True,
     status: int = 200,
 ) -> Response:
+    """`by_transfer`: there is no other way, so that the next step is the transfer itself."""
     made: list[Basket] = []
     try:
         made = chosen.baskets()
@@ -130,10 +143,19 @@ def _checking(
         refused=told(refused) if refused else None,
         wrong={item_id: told(error) for item_id, error in chosen.refused.items()},
         form=form,
+        by_transfer=by_transfer,
         parties=people,
         today=clock.today(),
         status=status if refused is None else 422,
     )
+
+
+def _baskets(chosen: Selection) -> list[Basket]:
+    """What would be paid; a selection that cannot be is refused where it is shown."""
+    try:
+        return chosen.baskets()
+    except DomainError:
+        return []
 
 
 def _account() -> tuple[list[Payable], Parties]:
@@ -144,11 +166,11 @@ def _account() -> tuple[list[Payable], Parties]:
 
 def _listed(chosen: Selection) -> list[UUID]:
     """The invoices the form lists: the chosen ones, and those it listed before and were unticked since."""
-    shown = set(request.form.getlist("shown"))
+    listed = set(request.form.getlist("shown"))
     return [
         p.item_id
         for p in chosen.payables.values()
-        if p.free_minor > 0 and (p.item_id in chosen.amounts or str(p.item_id) in shown)
+        if p.free_minor > 0 and (p.item_id in chosen.amounts or str(p.item_id) in listed)
     ]
 
 
@@ -159,13 +181,3 @@ def _sums(found: list[Payable]) -> dict[str, tuple[int, int]]:
         count, minor = sums.get(payable.currency, (0, 0))
         sums[payable.currency] = (count + 1, minor + payable.free_minor)
     return sums
-
-
-def _shown() -> list[bytes]:
-    """The baskets whose totals the person saw when they confirmed."""
-    texts = request.form.getlist("seen")
-    return [bytes.fromhex(text) for text in texts if len(text) == 64 and set(text) <= set("0123456789abcdef")]
-
-
-def _as_shown(made: list[Basket]) -> bool:
-    return {basket.fingerprint for basket in made} == set(_shown())

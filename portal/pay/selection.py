@@ -14,7 +14,7 @@ from uuid import UUID
 from werkzeug.datastructures import MultiDict
 
 from shared.errors import DomainError
-from shared.money import parse_minor
+from shared.money import Money, parse_minor
 from shared.payments.rules import AmountNotOpen, Basket, Choice, EmptyBasket, Payable, PayeeUnknown, baskets
 
 ALL, OVERDUE, THESE = "all", "overdue", "these"
@@ -73,6 +73,54 @@ def offered(payables: Iterable[Payable], how: str, today: date) -> list[Payable]
         for p in payables
         if p.free_minor > 0 and p.payee is not None and (how == ALL or (how == OVERDUE and p.due_on < today))
     ]
+
+
+def chosen_anew(choices: Iterable[Choice], payables: Sequence[Payable]) -> Selection:
+    """What was chosen before, as far as it is still to be paid."""
+    found = Selection(THESE, {p.item_id: p for p in payables})
+    for choice in choices:
+        payable = found.payables.get(choice.item_id)
+        if payable is None:
+            continue
+        wanted = payable.free_minor if choice.amount_minor is None else choice.amount_minor
+        found.amounts[payable.item_id] = (min if payable.free_minor > 0 else max)(wanted, payable.free_minor)
+    return found
+
+
+def fields(chosen: Selection, *, without: Basket | None = None) -> list[tuple[str, str]]:
+    """The form that chooses the same again, item by item; `without` what one basket holds of it."""
+    left_out = {part.item_id for part, _ in without.parts} if without else set()
+    found = [("how", THESE)]
+    for item_id, minor in chosen.amounts.items():
+        payable = chosen.payables[item_id]
+        if item_id in left_out or minor == 0:
+            continue
+        found.append(("item", str(item_id)))
+        if minor != payable.free_minor:
+            found.append((f"amount-{item_id}", str(Money(abs(minor), payable.currency).decimal)))
+    return found
+
+
+def carried(form: MultiDict[str, str]) -> list[tuple[str, str]]:
+    """What a form chose, to be sent on by the next one."""
+    names = ("how", "item", "shown")
+    return [
+        (n, v) for n, v in form.items(multi=True) if n in names or (n.startswith("amount-") and v.strip())
+    ]
+
+
+def shown(form: MultiDict[str, str]) -> list[bytes]:
+    """The baskets whose totals the person saw when they went on."""
+    return [found for text in form.getlist("seen") if (found := fingerprint(text))]
+
+
+def as_shown(form: MultiDict[str, str], made: Iterable[Basket]) -> bool:
+    return {basket.fingerprint for basket in made} == set(shown(form))
+
+
+def fingerprint(text: str) -> bytes:
+    """A basket's fingerprint out of a form; what is none is nobody's."""
+    return bytes.fromhex(text) if len(text) == 64 and set(text) <= set("0123456789abcdef") else b""
 
 
 def _choose(found: Selection, payable: Payable, typed: str) -> None:

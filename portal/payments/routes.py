@@ -16,6 +16,7 @@ from shared.errors import DomainError, NotFound
 from shared.i18n import N_
 from shared.money import Money
 from shared.payments import announcing, epc_qr, pain001
+from shared.rails.queries import live_attempts
 from shared.reporting.account import parties
 from shared.reporting.transfers import Announced, announced, one_received, received, waiting
 from shared.web.access import current_actor, debtor_only
@@ -34,11 +35,13 @@ _TRANSFERS_SHOWN = 50
 def index() -> ResponseReturnValue:
     actor, page = current_actor(), page_number()
     with reading(actor) as session:
-        on_its_way = waiting(session, actor)
+        on_its_way, attempts = waiting(session, actor), live_attempts(session, actor.customers)
         found = received(session, actor, page=page)
         people = parties(session, actor)
     links = page_links(page, found.total)
-    return render("payments/index.html", waiting=on_its_way, found=found, links=links, parties=people)
+    return render(
+        "payments/index.html", waiting=on_its_way, attempts=attempts, found=found, links=links, parties=people
+    )
 
 
 @blueprint.get("/payments/received/<uuid:receipt_id>")

@@ -19,7 +19,7 @@ from shared.cli import serving
 from shared.cli.output import answer, notes, progress, screen, table
 from shared.config import settings
 from shared.creditors.actions import by_code
-from shared.demo import company, load
+from shared.demo import company, history, load, rails
 from shared.errors import DomainError
 from shared.identity.links import demo_login_link
 from shared.jobs.checks import run_checks
@@ -28,6 +28,7 @@ from shared.logs import configure as configure_logs
 from shared.reporting import fec_export
 from shared.sandbox.mailbox import receiving
 from shared.sandbox.mailbox_store import Mailbox
+from shared.sandbox.providers import serving_providers
 
 _HOST = "127.0.0.1"
 _MAIL_PATIENCE_SECONDS = 30
@@ -43,6 +44,14 @@ class Ports:
     def smtp(self) -> int:
         return self.mailbox + 1
 
+    @property
+    def stripe(self) -> int:
+        return self.mailbox + 2
+
+    @property
+    def gocardless(self) -> int:
+        return self.mailbox + 3
+
 
 def configure(ports: Ports) -> None:
     """The demo's own settings, also for the programs it starts."""
@@ -52,13 +61,18 @@ def configure(ports: Ports) -> None:
         BACKOFFICE_URL=f"http://{_HOST}:{ports.backoffice}",
         SMTP_URL=f"smtp://{_HOST}:{ports.smtp}",
     )
+    if rails.keys_of("stripe") is None:
+        url = f"http://{_HOST}:{ports.stripe}"
+        os.environ.update(STRIPE_API_URL=url, STRIPE_JS_URL=f"{url}/js/stripe.js")
+    if rails.keys_of("gocardless") is None:
+        os.environ["GOCARDLESS_API_URL"] = f"http://{_HOST}:{ports.gocardless}/"
     settings.cache_clear()
     configure_logs()
 
 
 def run(ports: Ports, *, once: bool, as_json: bool) -> None:
     """Load if needed, tell, and serve unless `once`."""
-    for port in (ports.portal, ports.backoffice, ports.mailbox, ports.smtp):
+    for port in (ports.portal, ports.backoffice, ports.mailbox, ports.smtp, ports.stripe, ports.gocardless):
         _refuse_taken(port)
     started = time.monotonic()
     if load.is_loaded():
@@ -66,7 +80,7 @@ def run(ports: Ports, *, once: bool, as_json: bool) -> None:
         story.tell("Demo group", "loaded before; its books stand as you left them")
     else:
         story = load.load(progress)
-        _send_mails(ports, story)
+        _work(ports, story)
         _export(story)
     _check(story)
     document = {
@@ -82,9 +96,10 @@ def run(ports: Ports, *, once: bool, as_json: bool) -> None:
         table("What happened", ["", ""], story.lines)
     if once:
         return
-    mailbox = [sys.executable, "-m", "shared.sandbox", str(ports.smtp), str(ports.mailbox)]
+    sandbox_ports = (ports.smtp, ports.mailbox, ports.stripe, ports.gocardless)
+    sandbox = [sys.executable, "-m", "shared.sandbox", *map(str, sandbox_ports)]
     programs = [
-        serving.Program("mailbox", mailbox, f"http://{_HOST}:{ports.mailbox}/healthz"),
+        serving.Program("sandbox", sandbox, f"http://{_HOST}:{ports.mailbox}/healthz"),
         *serving.programs("all", _HOST, ports.portal, ports.backoffice, 1),
     ]
     serving.run(programs, lambda: None if as_json else _tell_addresses(document))
@@ -102,20 +117,34 @@ def _refuse_taken(port: int) -> None:
             ) from None
 
 
-def _send_mails(ports: Ports, story: load.Story) -> None:
-    """The worker's part: facts to handlers, receipts and invitations over SMTP, until nothing waits."""
+def _work(ports: Ports, story: load.Story) -> None:
+    """The worker's part: facts to handlers, a card payment through the provider, mails over SMTP, until nothing waits."""
     stop = threading.Event()
     mailbox = Mailbox(settings().data / "mailbox")
-    with receiving(mailbox, ports.smtp), progress("Sending mails") as moved:
+    with (
+        receiving(mailbox, ports.smtp),
+        serving_providers(ports.stripe, ports.gocardless) as addresses,
+        progress("Paying and sending mails") as moved,
+    ):
         worker = threading.Thread(target=run_worker, args=(stop,))
         worker.start()
-        end = time.monotonic() + _MAIL_PATIENCE_SECONDS
-        while (waiting := _waiting()) and time.monotonic() < end:
-            moved(len(mailbox.newest()), len(mailbox.newest()) + waiting)
-            time.sleep(0.1)
-        stop.set()
-        worker.join()
+        try:
+            paid = rails.pay_by_card(load.debtor(), addresses.stripe)
+            end = time.monotonic() + _MAIL_PATIENCE_SECONDS
+            while (waiting := _waiting()) and time.monotonic() < end:
+                moved(len(mailbox.newest()), len(mailbox.newest()) + waiting)
+                time.sleep(0.1)
+        finally:
+            stop.set()
+            worker.join()
         sent = len(mailbox.newest())
+    if paid:
+        number, minor = paid
+        story.tell(
+            "Card",
+            f"{number} paid by card: {history.euros(minor)} EUR on the clearing account",
+            card_minor=minor,
+        )
     story.tell("Mails", f"{sent} sent: invitations, receipts", mails_sent=sent)
 
 

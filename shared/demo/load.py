@@ -20,7 +20,7 @@ from shared.creditors import actions as creditors
 from shared.creditors.models import Creditor
 from shared.customers.importing import import_customers
 from shared.customers.models import Customer
-from shared.demo import bank_days, company, history
+from shared.demo import bank_days, company, history, rails
 from shared.demo.papers import with_documents
 from shared.errors import ConfigurationError
 from shared.identity.actions import add_staff_user, invite_debtor
@@ -108,6 +108,7 @@ def _creditors() -> None:
             creditors.add_factor_account(
                 session, SYSTEM, made, company.FACTOR_IBAN, holder_name=company.FACTOR_NAME, confirmed=True
             )
+        rails.connect(session)
 
 
 def _import_files(folder: Path, story: Story, bar: Bar) -> None:

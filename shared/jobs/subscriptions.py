@@ -16,13 +16,17 @@ from shared.rails import handlers as rails
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "mandate_cancelled": (rails.forget_mandate,),
+    "mandate_replaced": (rails.forget_mandate,),
     "mandate_signed": (mandates.complete_mandate,),
     "account_change_approved": (account_notices.tell_of_account_change,),
     "account_change_cancelled": (account_notices.tell_of_cancelled_account_change,),
     "debit_agreed": (debits.announce_debit,),
     "matching_requested": (matching.matching_requested,),
+    "payment_mandate_signed": (rails.keep_mandate_of_payment,),
     "payment_received": (payments.thank_for_payment,),
     "provider_payout_told": (rails.look_at_payout,),
+    "set_up_done": (rails.keep_signed_mandate,),
     "statement_imported": (rails.read_statement,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }

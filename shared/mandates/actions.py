@@ -147,6 +147,7 @@ class ProviderMandate:
     language: str = "fr"
     notice_days: int = 3
     evidence: Mapping[str, Any] | None = None
+    reason_code: str | None = None
 
 
 def note_provider_mandate(session: Session, actor: Actor, told: ProviderMandate) -> UUID:
@@ -169,7 +170,8 @@ def note_provider_mandate(session: Session, actor: Actor, told: ProviderMandate)
     mandate.bic = told.bic or mandate.bic
     session.flush()
     if told.state in rules.TRANSITIONS.get(State(mandate.state), frozenset()):
-        move(session, actor, mandate, told.state, _KINDS[told.state], reason=told.provider)
+        kind = _KINDS[told.state]
+        move(session, actor, mandate, told.state, kind, reason=told.provider, reason_code=told.reason_code)
     return mandate.id
 
 

@@ -68,7 +68,7 @@ def which_payout(
     if len(fits) == 1 and (not named or fits[0] in named):
         return _certain(fits[0], ("amount", "payer name", "arrival date"))
     if len(fits) > 1 or len(exact) > 1:
-        return Found(N_("Several payouts have this amount: choose on the payout's page."), {})
+        return Found(N_("Several payouts have this amount: choose on the payout’s page."), {})
     if named:
         why = N_("The line names payout %(payout)s, but with another amount.")
         return Found(why, {"payout": named[0].ref})

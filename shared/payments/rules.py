@@ -61,6 +61,11 @@ class Basket:
         return sum(minor for _, minor in self.parts)
 
     @property
+    def payer_id(self) -> UUID:
+        """The customer who pays it: a group's basket is paid by the company with the largest part."""
+        return max(self.parts, key=lambda part: part[1])[0].customer_id
+
+    @property
     def fingerprint(self) -> bytes:
         """Equal for equal baskets: a basket sent twice is announced once."""
         lines = sorted(f"{item.item_id}:{minor}" for item, minor in self.parts)

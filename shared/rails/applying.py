@@ -34,7 +34,7 @@ from shared.rails.models import (
     SavedCard,
 )
 from shared.rails.rules import OWN_BANK, next_look
-from shared.rails.snapshot import FactKind, Method, MoneyFact, Phase, Snapshot
+from shared.rails.snapshot import FactKind, Instrument, Method, MoneyFact, Phase, Snapshot
 from shared.rails.states import LIVE, Status, may_become, status_of, totals
 
 _BACK = frozenset({FactKind.REFUNDED, FactKind.RETURNED, FactKind.CHARGED_BACK})
@@ -171,12 +171,13 @@ def _keep(
         "status": now,
         "unclear": False,
         "provider_ref": seen.provider_ref,
-        "step": asdict(seen.step) if seen.step and now in LIVE else None,
+        "step": _step(payment, seen, now),
         "decline": seen.decline.code if seen.decline else None,
         "decline_code": seen.decline.provider_code if seen.decline else None,
         "expected_on": seen.expected_on,
         "refundable_until": seen.refundable_until or payment.refundable_until,
     }
+    first_seen = payment.instrument is None
     if seen.instrument:
         shown = seen.instrument
         values["instrument"] = {"kind": shown.kind, "label": shown.label, "last4": shown.last4}
@@ -194,8 +195,24 @@ def _keep(
         session.execute(_REF, {"account": payment.account_id, "ref": ref, "payment": payment.id})
     if seen.provider_customer:
         keep_customer(session, payment.account_id, payment.customer_id, seen.provider_customer)
-    if seen.instrument and seen.instrument.saved_ref and payment.save_instrument:
+    if seen.instrument and seen.instrument.saved_ref and seen.instrument.kind == "iban":
+        if first_seen:
+            _tell_mandate(session, payment, seen.instrument)
+    elif seen.instrument and seen.instrument.saved_ref and payment.save_instrument:
         keep_card(session, payment.account_id, payment.customer_id, seen, payment.started_by)
+
+
+def _step(payment: Payment, seen: Snapshot, now: Status) -> dict[str, Any] | None:
+    """What the payer does next; a provider may tell where only once, when it is asked to start."""
+    if seen.step is None:
+        return payment.step if now is Status.AWAITING_PAYER else None
+    return asdict(seen.step) if now in LIVE else None
+
+
+def _tell_mandate(session: Session, payment: Payment, signed: Instrument) -> None:
+    """A mandate was signed with this payment; who keeps mandates hears of it."""
+    about = {"customer_id": payment.customer_id, "instrument": {**asdict(signed), "expires_on": ""}}
+    record_fact(session, "payment_mandate_signed", payment.id, **about)
 
 
 def keep_customer(session: Session, account_id: UUID, customer_id: UUID, ref: str) -> None:

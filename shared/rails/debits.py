@@ -63,9 +63,8 @@ def agreed(session: Session, actor: Actor, basket: Basket, terms: Terms, credito
     """
     if terms.mandate_id is None:
         raise NoUsableMandate
-    theirs = actor.customers if actor.kind == "debtor" else {item.customer_id for item, _ in basket.parts}
     on = terms.collect_on or clock.today()
-    found = mandates.usable(session, actor, theirs, creditor_id, on)
+    found = mandates.usable(session, actor, [basket.payer_id], creditor_id, on)
     mandate = next((each for each in found if each.id == terms.mandate_id), None)
     if mandate is None or mandate.provider != OWN_BANK or mandate.scheme != _SCHEME[terms.method]:
         raise NoUsableMandate

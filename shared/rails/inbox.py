@@ -11,17 +11,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.actor import SYSTEM, VISITOR
 from shared.db import driver, reading, writing
+from shared.errors import DomainError
 from shared.outbox.actions import record_fact
 from shared.rails.accounts import access, webhook_secrets
 from shared.rails.adapters import adapter_of, webhooks_of
 from shared.rails.providers.protocols import BadSignature, Busy, Rejected, TellsEvents, Unclear
 from shared.rails.snapshot import EventRef
+
+log = structlog.get_logger("rails")
 
 _BATCH = 1000
 # An event may overtake the answer to the very command it is about: then its ids are not known here yet.
@@ -48,11 +52,21 @@ _FIND = {
         SELECT DISTINCT ON (w.event) w.event, s.id FROM unnest(CAST(:events AS bigint[]), CAST(:accounts AS uuid[]),
             CAST(:refs AS text[]), CAST(:ids AS uuid[])) AS w (event, account_id, ref, id)
         JOIN set_up s ON s.account_id = w.account_id AND (s.provider_ref = w.ref OR s.id = w.id)"""),
+    "mandate": text("""
+        SELECT DISTINCT ON (w.event) w.event, m.id FROM unnest(CAST(:events AS bigint[]), CAST(:accounts AS uuid[]),
+            CAST(:refs AS text[]), CAST(:ids AS uuid[])) AS w (event, account_id, ref, id)
+        JOIN provider_account a ON a.id = w.account_id
+        JOIN mandate m ON (m.provider, m.provider_ref) = (a.provider, w.ref) AND m.creditor_id = a.creditor_id"""),
 }
 _LOOK = {
     table: text(f"UPDATE {table} SET sync_due_at = :now WHERE id = ANY (:ids)")
-    for table in ("payment", "set_up")
+    for table in ("payment", "set_up", "mandate")
 }
+# Money on a virtual IBAN is the payer's, not a payment's: all of his that wait for a transfer are looked at.
+_LOOK_AT_PAYER = text("""
+    UPDATE payment p SET sync_due_at = :now FROM provider_customer c
+    WHERE c.account_id = :account AND c.ref = ANY (:refs) AND p.account_id = c.account_id
+      AND p.customer_id = c.customer_id AND p.method = 'virtual_iban' AND p.status = 'awaiting_payer'""")
 _HANDLED = text("UPDATE provider_event SET handled_at = :now, outcome = :outcome WHERE id = ANY (:ids)")
 _AGAIN = text(
     "UPDATE provider_event SET attempts = attempts + 1, due_at = now() + :wait WHERE id = ANY (:ids)"
@@ -99,15 +113,16 @@ def fill_gaps() -> None:
         ).all()
     for row in found:
         now = clock.now()
-        with reading(SYSTEM) as session:
-            adapter = adapter_of(access(session, row.id))
-        if not isinstance(adapter, TellsEvents):
-            continue
         try:
+            with reading(SYSTEM) as session:
+                adapter = adapter_of(access(session, row.id))
+            if not isinstance(adapter, TellsEvents):
+                continue
             # An hour of overlap: providers list events a little later than they send them.
             events = list(adapter.events_since(row.events_until - timedelta(hours=1)))
-        except (Unclear, Busy, Rejected):
-            continue  # asked again at the next turn, from the same point
+        except (Unclear, Busy, Rejected, DomainError) as error:
+            log.warning("events_not_told", account=str(row.id), error=str(error))
+            continue  # asked again at the next turn, from the same point; the other accounts do not wait for it
         with writing(SYSTEM) as session:
             _look_at(session, row.id, events)
             session.execute(
@@ -168,6 +183,9 @@ def _look_at(session: Session, account_id: UUID, events: Iterable[EventRef]) -> 
 
 
 def _about_other(session: Session, account_id: UUID, event: EventRef) -> None:
-    """Mandates and payouts are looked at by who keeps them."""
-    if event.about in ("mandate", "payout"):
-        record_fact(session, f"provider_{event.about}_told", account_id, ref=event.refs[0], type=event.type)
+    """A payer's waiting transfers are looked at; payouts are looked at by who keeps them."""
+    if event.about == "payer":
+        look = {"account": account_id, "refs": list(event.refs), "now": clock.now()}
+        session.execute(_LOOK_AT_PAYER, look)
+    elif event.about == "payout":
+        record_fact(session, "provider_payout_told", account_id, ref=event.refs[0], type=event.type)

@@ -10,7 +10,6 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Row, select, text, update
 from sqlalchemy.orm import Session
 
@@ -27,7 +26,7 @@ from shared.rails.adapters import adapter_of
 from shared.rails.alerts import raise_alert
 from shared.rails.applying import apply, hold_payment
 from shared.rails.debits import must_not_be_in_a_file
-from shared.rails.models import Operation, Payment, ProviderCustomer, Refund, SavedCard
+from shared.rails.models import Operation, Payment, ProviderAccount, ProviderCustomer, Refund, SavedCard
 from shared.rails.providers.protocols import (
     Access,
     Busy,
@@ -44,8 +43,6 @@ from shared.rails.providers.protocols import (
 from shared.rails.rules import OWN_BANK, wait_before
 from shared.rails.snapshot import Decline, Method, Phase, Snapshot
 from shared.rails.states import Status, Totals, status_of
-
-log = structlog.get_logger("rails")
 
 # Longer than an adapter ever waits for its provider, retries included.
 _CLAIM = timedelta(minutes=3)
@@ -99,9 +96,7 @@ def _perform(operation: Row[Any]) -> bool:
         _rejected(operation, reach, rejected)
         return True
     except DomainError as wrong:
-        # A setting is wrong, not the command: it waits until somebody mends it.
-        _later(operation, str(wrong), wait_before(operation.attempts))
-        log.error("operation_cannot_run", operation=str(operation.id), error=str(wrong))
+        _blocked(operation, str(wrong))
         return False
     _answered(operation, answer)
     return True
@@ -161,7 +156,7 @@ def _payment_command(session: Session, operation: Row[Any]) -> Start | str | Non
         method=Method(payment.method),
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        description=operation.request.get("description", payment.reference),
+        description=operation.request.get("description") or payment.reference,
         payer=payer,
         return_url=f"{settings().portal_url}/pay/payments/{payment.id}/back",
         language=payment.language,
@@ -170,6 +165,7 @@ def _payment_command(session: Session, operation: Row[Any]) -> Start | str | Non
         off_session=payment.origin != "debtor",
         save=payment.save_instrument,
         collect_on=payment.collect_on,
+        expires_at=payment.expires_at,
     )
 
 
@@ -182,10 +178,15 @@ def payer_of(session: Session, account_id: Any, customer: Customer, email: str |
     return Payer(customer.id, customer.name, email or customer.email, customer.country, ref)
 
 
-_REFUNDED = text(
-    "SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_returned' THEN -amount_minor ELSE 0"
-    " END), 0)::bigint FROM payment_fact WHERE payment_id = :payment"
-)
+# Without this very refund, so that a second try says the same. What is on its way counts for the provider already.
+_REFUNDED = text("""
+    SELECT coalesce((SELECT sum(CASE f.kind WHEN 'refunded' THEN f.amount_minor ELSE -f.amount_minor END)
+                     FROM payment_fact f WHERE f.payment_id = :payment AND f.kind IN ('refunded', 'refund_returned')
+                     AND f.ref IS DISTINCT FROM (SELECT ref FROM refund WHERE id = :refund)), 0)::bigint
+         + coalesce((SELECT sum(r.amount_minor) FROM refund r
+                     WHERE r.payment_id = :payment AND r.id <> :refund AND r.state = 'pending'
+                     AND NOT EXISTS (SELECT FROM payment_fact f WHERE f.payment_id = r.payment_id
+                                     AND f.kind = 'refunded' AND f.ref = r.ref)), 0)::bigint""")
 
 
 def _refund_order(session: Session, operation: Row[Any]) -> RefundOrder:
@@ -199,7 +200,7 @@ def _refund_order(session: Session, operation: Row[Any]) -> RefundOrder:
         provider_ref=payment.provider_ref,
         amount_minor=refund.amount_minor,
         currency=payment.currency,
-        refunded_before_minor=session.scalar(_REFUNDED, {"payment": payment.id}) or 0,
+        refunded_before_minor=session.scalar(_REFUNDED, {"payment": payment.id, "refund": refund.id}) or 0,
     )
 
 
@@ -249,6 +250,22 @@ def _later(operation: Row[Any], error: str, wait: timedelta) -> None:
     """Certainly not carried out this time. A command whose earlier try is unclear stays so."""
     with writing(SYSTEM) as session:
         _mark(session, operation, "pending" if operation.attempts == 1 else "unknown", error, wait)
+
+
+def _blocked(operation: Row[Any], error: str) -> None:
+    """A setting is wrong, not the command: it waits until somebody mends it."""
+    _later(operation, error, wait_before(operation.attempts))
+    with writing(SYSTEM) as session:
+        account = session.get_one(ProviderAccount, operation.account_id)
+        raise_alert(
+            session,
+            "rejected",
+            account_id=account.id,
+            payment_id=operation.payment_id,
+            about=str(operation.id),
+            provider=account.provider,
+            error=error,
+        )
 
 
 def _rejected(operation: Row[Any], reach: Access, rejected: Rejected) -> None:

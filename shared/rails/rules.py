@@ -34,6 +34,7 @@ _PATIENCE = {
     Method.CARD: timedelta(hours=2),
     Method.CARD_PAGE: timedelta(hours=2),
     Method.PAY_BY_BANK: timedelta(hours=2),
+    Method.DEBIT_CORE: timedelta(hours=2),  # of its mandate's form, when one is signed first
     Method.VIRTUAL_IBAN: timedelta(days=14),
 }
 
@@ -92,6 +93,14 @@ def next_look(
         return now + timedelta(days=1) if age < timedelta(days=3) else None  # money may still have been sent
     until = refundable_until or (started_at + timedelta(days=120)).date()
     return now + timedelta(days=1) if now.date() <= until else None
+
+
+def next_look_at_form(started_at: datetime, now: datetime) -> datetime | None:
+    """When to look again whether a form was filled in; None: after a week nobody will, and an event would tell."""
+    age = now - started_at
+    if age < timedelta(hours=1):
+        return now + timedelta(seconds=30)
+    return now + timedelta(hours=2) if age < timedelta(days=7) else None
 
 
 def wait_before(attempt: int) -> timedelta:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +11,23 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from shared import clock
-from shared.actor import Actor, Permission
+from shared.actor import SYSTEM, Actor, Permission
 from shared.audit.actions import record
 from shared.config import settings
 from shared.customers.models import Customer
 from shared.db import hold
 from shared.errors import NotFound
 from shared.ids import new_id
+from shared.mandates.actions import ProviderMandate, note_provider_mandate
+from shared.mandates.models import Mandate
+from shared.mandates.rules import State
 from shared.outbox.actions import record_fact
 from shared.rails.models import Operation, ProviderCustomer, Rail, SavedCard, SetUp
-from shared.rails.providers.protocols import Payer, SetsUp, SetUpSeen
+from shared.rails.providers.protocols import MandateSeen, Payer, SetsUp, SetUpSeen
 from shared.rails.providers.protocols import SetUp as Order
+from shared.rails.rules import next_look_at_form
 from shared.rails.snapshot import Method
 
-# Webhooks get lost; somebody is filling in a form meanwhile.
-_LOOK_AGAIN = timedelta(seconds=30)
 _ENDS = ("done", "failed", "cancelled")
 
 
@@ -100,6 +101,16 @@ def forget_card(session: Session, actor: Actor, card_id: UUID) -> None:
     record(session, actor, "forget_card", "saved_card", card.id, last4=card.last4)
 
 
+def look(session: Session, actor: Actor, set_up_id: UUID) -> None:
+    """Ask for a look at the provider: the payer came back from its form, or left it."""
+    actor.must(Permission.PAY)
+    found = session.get(SetUp, set_up_id)
+    if found is None or found.customer_id not in actor.customers:
+        raise NotFound
+    if found.state not in _ENDS:
+        session.execute(update(SetUp).where(SetUp.id == set_up_id).values(sync_due_at=clock.now()))
+
+
 # -- the worker's part ---------------------------------------------------------------------------------------
 
 
@@ -143,9 +154,11 @@ def apply(session: Session, set_up_id: UUID, seen: SetUpSeen) -> None:
     if found.state in _ENDS:
         return
     step = None
-    if seen.state == "awaiting_payer":
+    if seen.state == "awaiting_payer" and (seen.step_url or seen.client_secret):
         data = {"url": seen.step_url, "client_secret": seen.client_secret}
         step = {"kind": "redirect" if seen.step_url else "client_secret", "data": data}
+    elif seen.state == "awaiting_payer":
+        step = found.step  # a provider may tell only once where its form is
     session.execute(
         update(SetUp)
         .where(SetUp.id == set_up_id)
@@ -154,7 +167,7 @@ def apply(session: Session, set_up_id: UUID, seen: SetUpSeen) -> None:
             provider_ref=seen.provider_ref,
             step=step,
             changed_at=clock.now(),
-            sync_due_at=clock.now() + _LOOK_AGAIN if step else None,
+            sync_due_at=next_look_at_form(found.started_at, clock.now()) if step else None,
         )
     )
     if seen.provider_customer:
@@ -174,6 +187,33 @@ def apply(session: Session, set_up_id: UUID, seen: SetUpSeen) -> None:
             customer_id=found.customer_id,
             instrument={**asdict(seen.instrument), "expires_on": str(seen.instrument.expires_on or "")},
         )
+
+
+_MANDATE_STATES = {
+    "pending": State.PENDING,
+    "active": State.ACTIVE,
+    "suspended": State.SUSPENDED,
+    "cancelled": State.CANCELLED,
+    "failed": State.CANCELLED,  # the bank refused it: no debit can be made on it
+    "expired": State.EXPIRED,
+}
+
+
+def apply_mandate(session: Session, mandate_id: UUID, seen: MandateSeen) -> None:
+    """Bring a mandate that a provider keeps to what it says there."""
+    mandate = session.get_one(Mandate, mandate_id)
+    assert mandate.provider_ref is not None
+    told = ProviderMandate(
+        customer_id=mandate.customer_id,
+        creditor_id=mandate.creditor_id,
+        provider=mandate.provider,
+        provider_ref=mandate.provider_ref,
+        state=_MANDATE_STATES[seen.state],
+        debtor_name=mandate.debtor_name,
+        reference=seen.reference,
+        reason_code=seen.reason_code,
+    )
+    note_provider_mandate(session, SYSTEM, told)
 
 
 def fail(session: Session, set_up_id: UUID) -> None:

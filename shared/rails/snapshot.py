@@ -142,7 +142,9 @@ class Snapshot:
 class EventRef:
     """What a webhook points at. Its content is never believed: the object is fetched anew.
 
-    `about`: payment | set_up | mandate | payout | other; `refs`: provider ids by which to find it, the best first.
+    `about`: payment | set_up | mandate | payout | payer | other; `refs`: provider ids by which to find it, the best
+    first. `payer`: something of the provider's customer, such as money on a virtual IBAN; his waiting payments are
+    looked at. `payment_id`: our id of the payment or set-up.
     """
 
     event_id: str

@@ -13,15 +13,16 @@ from shared.actor import Actor, Permission
 from shared.audit.actions import record
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
+from shared.mandates.queries import usable
 from shared.outbox.actions import record_fact
 from shared.payments.announcing import hold_account
 from shared.payments.queries import payables
 from shared.payments.rules import Basket, Choice, baskets
 from shared.rails import debits
-from shared.rails.models import Operation, Payment, PaymentItem
-from shared.rails.queries import Offer, offers
+from shared.rails.models import Operation, Payment, PaymentItem, SavedCard
+from shared.rails.queries import Offer, attempt, offers, parts_of
 from shared.rails.rules import NotOffered, expires_at
-from shared.rails.states import LIVE
+from shared.rails.states import LIVE, Status
 from shared.rails.terms import Terms as Terms
 
 
@@ -37,6 +38,8 @@ def pay(session: Session, actor: Actor, choices: Sequence[Choice], terms: Terms)
     if len(made) != 1:
         raise Conflict("These invoices have several payees: pay them one after the other.")
     offer = _offer(session, actor, made[0], terms)
+    _check_card(session, made[0], terms)
+    _check_mandate(session, actor, made[0], offer, terms)
     return start(session, actor, made[0], terms, offer.creditor_id)
 
 
@@ -47,14 +50,14 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
         terms = debits.agreed(session, actor, basket, terms, creditor_id)
     serial = session.scalar(text("SELECT nextval('payment_serial')"))
     now, payment_id = clock.now(), new_id()
-    payer = max(basket.parts, key=lambda part: part[1])[0]
+    payer_id = basket.payer_id
     session.execute(
         insert(Payment).values(
             id=payment_id,
             reference=f"PAY-{serial:06d}",
             account_id=terms.account_id,
             creditor_id=creditor_id,
-            customer_id=payer.customer_id,
+            customer_id=payer_id,
             method=terms.method.value,
             origin=terms.origin,
             currency=basket.currency,
@@ -84,12 +87,12 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
         ],
     )
     if own_bank:  # its command is the file it will stand in
-        record_fact(session, "debit_agreed", payment_id, customer_id=payer.customer_id)
+        record_fact(session, "debit_agreed", payment_id, customer_id=payer_id)
     else:
         _command(
             session,
             terms.account_id,
-            payer.customer_id,
+            payer_id,
             payment_id,
             "start",
             email=terms.email,
@@ -106,6 +109,31 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
         currency=basket.currency,
     )
     return payment_id
+
+
+# An attempt that ended like this has taken no money: the same may be tried anew.
+_ENDED = frozenset({Status.FAILED, Status.CANCELLED, Status.EXPIRED})
+
+
+def again(session: Session, actor: Actor, payment_id: UUID, language: str) -> UUID:
+    """A new attempt over what one that came to nothing was to pay, the same way; pressed twice it is one attempt.
+
+    A saved card that was refused is not tried again by itself: the payer then enters one.
+    """
+    actor.must(Permission.PAY)
+    hold_account(session, actor)
+    before = attempt(session, actor, payment_id)
+    if before.status not in _ENDED:
+        raise Conflict("This payment is not over: there is nothing to try again.")
+    payment = session.get_one(Payment, payment_id)
+    terms = Terms(
+        payment.account_id,
+        before.method,
+        language,
+        save=payment.save_instrument,
+        mandate_id=payment.mandate_id,
+    )
+    return pay(session, actor, parts_of(session, actor, payment_id), terms)
 
 
 def cancel(session: Session, actor: Actor, payment_id: UUID) -> None:
@@ -166,6 +194,31 @@ def _offer(session: Session, actor: Actor, basket: Basket, terms: Terms) -> Offe
         if (offer.account_id, offer.method) == (terms.account_id, terms.method):
             return offer
     raise NotOffered
+
+
+def _check_card(session: Session, basket: Basket, terms: Terms) -> None:
+    """A saved card belongs to one customer at one provider: it pays for nobody else, and nowhere else."""
+    if terms.saved_card_id is None:
+        return
+    card = session.get(SavedCard, terms.saved_card_id)
+    if (
+        card is None
+        or card.removed_at is not None
+        or (card.customer_id, card.account_id) != (basket.payer_id, terms.account_id)
+    ):
+        raise NotOffered
+
+
+def _check_mandate(session: Session, actor: Actor, basket: Basket, offer: Offer, terms: Terms) -> None:
+    """A mandate allows one creditor to debit one customer, through one provider; a debit through the creditor's own
+    bank needs one."""
+    if terms.mandate_id is None and offer.provider != "own_bank":
+        return
+    found = usable(session, actor, [basket.payer_id], basket.creditor_id, clock.today())
+    if (terms.mandate_id, offer.provider, offer.method) not in {
+        (mandate.id, mandate.provider, f"debit_{mandate.scheme}") for mandate in found
+    }:
+        raise NotOffered
 
 
 def _command(

@@ -15,13 +15,14 @@ from sqlalchemy import Row, text
 from shared import clock
 from shared.actor import SYSTEM
 from shared.db import reading, writing
+from shared.errors import DomainError
 from shared.ids import new_id
 from shared.rails import payouts, setting_up
 from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.applying import apply
 from shared.rails.models import Operation
-from shared.rails.providers.protocols import Busy, PaysOut, Rejected, SetsUp, SetUpSeen, Unclear
+from shared.rails.providers.protocols import Busy, MandateSeen, PaysOut, Rejected, SetsUp, SetUpSeen, Unclear
 from shared.rails.snapshot import PayoutSeen, Snapshot
 
 log = structlog.get_logger("rails")
@@ -34,16 +35,24 @@ _MUCH_LATER = timedelta(hours=1)
 # Claimed, an object is due again when the lease runs out: a worker that dies loses nothing. Who asks meanwhile sets it
 # to be due now, and that stays.
 _TAKE = """
-    UPDATE {table} SET syncing_until = :lease_end, sync_due_at = :lease_end
+    UPDATE {table} t SET syncing_until = :lease_end, sync_due_at = :lease_end
     WHERE id = (SELECT id FROM {table} WHERE sync_due_at <= :now AND coalesce(syncing_until, :now) <= :now
                 ORDER BY sync_due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, account_id, provider_ref, syncing_until"""
+    RETURNING id, {account} AS account_id, provider_ref, syncing_until"""
+# A mandate is the creditor's, whose account with the provider may be another one by now.
+_ACCOUNTS = {
+    "payment": "account_id",
+    "set_up": "account_id",
+    "payout": "account_id",
+    "mandate": "(SELECT a.id FROM provider_account a WHERE a.creditor_id = t.creditor_id"
+    " AND a.provider = t.provider ORDER BY a.active DESC, a.created_at DESC LIMIT 1)",
+}
 _LEAVE = """
     UPDATE {table} SET syncing_until = NULL,
         sync_due_at = CASE WHEN sync_due_at = :lease_end THEN CAST(:again AS timestamptz) ELSE sync_due_at END
     WHERE id = :id AND syncing_until = :lease_end"""
-_TAKES = {table: text(_TAKE.format(table=table)) for table in ("payment", "set_up", "payout")}
-_LEAVES = {table: text(_LEAVE.format(table=table)) for table in _TAKES}
+_TAKES = {table: text(_TAKE.format(table=table, account=account)) for table, account in _ACCOUNTS.items()}
+_LEAVES = {table: text(_LEAVE.format(table=table)) for table in _ACCOUNTS}
 _GIVE_UP = text("""
     SELECT p.id, p.account_id, p.customer_id FROM payment p
     WHERE p.status = 'awaiting_payer' AND p.expires_at <= :now
@@ -53,9 +62,9 @@ _GIVE_UP = text("""
 
 
 def sync_due(stop: threading.Event | None = None) -> int:
-    """Fetch what is due, payments, set-ups and payouts; gives how many were fetched."""
+    """Fetch what is due, payments, set-ups, payouts and mandates; gives how many were fetched."""
     fetched = 0
-    while not (stop and stop.is_set()) and any(map(_sync, _TAKES)):
+    while not (stop and stop.is_set()) and any(_sync(table) for table in _ACCOUNTS):
         fetched += 1
     return fetched
 
@@ -86,27 +95,39 @@ def _sync(table: str) -> bool:
     with writing(SYSTEM) as session:
         if isinstance(seen, Snapshot):
             apply(session, taken.id, seen)
+        elif isinstance(seen, SetUpSeen):
+            setting_up.apply(session, taken.id, seen)
         elif isinstance(seen, PayoutSeen):
             payouts.apply(session, taken.id, seen)
-        elif seen is not None:
-            setting_up.apply(session, taken.id, seen)
-        again = clock.now() + (_AGAIN if seen is None else _MUCH_LATER)
+        elif isinstance(seen, MandateSeen):
+            setting_up.apply_mandate(session, taken.id, seen)
+        # A mandate is at rest until an event points at it.
+        wait = seen if isinstance(seen, timedelta) else None if table == "mandate" else _MUCH_LATER
+        again = clock.now() + wait if wait else None
         session.execute(_LEAVES[table], {"id": taken.id, "lease_end": taken.syncing_until, "again": again})
     return True
 
 
-def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | PayoutSeen | None:
-    """What the provider has; None: no answer this time."""
+def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | PayoutSeen | MandateSeen | timedelta:
+    """What the provider has; without an answer this time, how long to wait before it is asked again."""
     if taken.provider_ref is None:
-        return None
+        return _AGAIN
     try:
         with reading(SYSTEM) as session:
             adapter = adapter_of(access(session, taken.account_id))
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
         if table == "payout":
-            return adapter.payout(taken.provider_ref) if isinstance(adapter, PaysOut) else None
-        return adapter.fetch_set_up(taken.provider_ref) if isinstance(adapter, SetsUp) else None
-    except (Unclear, Busy, Rejected) as error:
+            assert isinstance(adapter, PaysOut)
+            return adapter.payout(taken.provider_ref)
+        assert isinstance(adapter, SetsUp)
+        if table == "mandate":
+            return adapter.fetch_mandate(taken.provider_ref)
+        return adapter.fetch_set_up(taken.provider_ref)
+    except (Unclear, Busy) as error:
         log.warning("fetch_failed", table=table, id=str(taken.id), error=str(error))
-        return None
+        return _AGAIN
+    except (Rejected, DomainError) as error:
+        # The object is not there, or a setting of this account is wrong: the others are not kept waiting for it.
+        log.error("fetch_refused", table=table, id=str(taken.id), error=str(error))
+        return _MUCH_LATER

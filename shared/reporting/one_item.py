@@ -38,13 +38,15 @@ class Payee:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A credit used on a debit, seen from one side. Negative: taken back. `kind` is the other side's."""
+    """A credit used on a debit, seen from one side. Negative: taken back. `kind` is the other side's; `paid_by`: the
+    payment over a rail whose money it is."""
 
     on: date
     other_id: UUID
     kind: str
     number: str
     amount_minor: int
+    paid_by: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,11 @@ _PAPER = text(f"""
     WHERE i.id = :item AND i.customer_id = ANY (:customers)""")
 
 _SETTLED = text("""
-    SELECT a.allocated_on AS on, o.id AS other_id, o.kind, o.number, a.amount_minor
+    SELECT a.allocated_on AS on, o.id AS other_id, o.kind, o.number, a.amount_minor,
+           r.payment_id AS paid_by
     FROM allocation a
     JOIN open_item o ON o.id = CASE WHEN a.debit_item_id = :item THEN a.credit_item_id ELSE a.debit_item_id END
+    LEFT JOIN receipt r ON r.id = o.id
     WHERE (a.debit_item_id = :item OR a.credit_item_id = :item) AND a.customer_id = ANY (:customers)
     ORDER BY a.allocated_on DESC, a.id DESC LIMIT :shown""")
 

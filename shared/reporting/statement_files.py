@@ -27,6 +27,7 @@ KINDS = {
     "credit_note": N_("Credit note"),
     "receipt": N_("Payment received"),
     "receipt_undone": N_("Payment taken back"),
+    "receipt_reversed": N_("Payment refunded or returned"),
     "closing": N_("Closing balance"),
 }
 _COLUMNS = (

@@ -40,6 +40,7 @@ def allowed() -> dict[str, Asset]:
     found = {
         "app.css": _asset(_stylesheet(), "text/css"),
         "app.js": _asset((_STATIC / "app.js").read_bytes(), "text/javascript"),
+        "card.js": _asset((_STATIC / "card.js").read_bytes(), "text/javascript"),
         "htmx.js": _asset(
             (_package("django_htmx") / "static/django_htmx/htmx-2.min.js").read_bytes(), "text/javascript"
         ),

@@ -82,7 +82,7 @@ def _nav(items: Sequence[NavItem]) -> tuple[Link, ...]:
         return ()
     seen = [item for item in items if item.permission is None or actor.may(item.permission)]
     return tuple(
-        Link(gettext(i.label), url_for(i.endpoint), request.blueprint == i.endpoint.split(".")[0], i.icon)
+        Link(gettext(i.label), url_for(i.endpoint), i.endpoint.split(".")[0] in request.blueprints, i.icon)
         for i in seen
     )
 

@@ -37,7 +37,7 @@ def scalar(sql, **params):
 
 
 def payout(books, *, state="paid", label="=HYPERLINK(1)"):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     other = replace(line("txn_3", "payment", "500", "10", label=label), payment_ref="pi_elsewhere")
     seen = PayoutSeen(
         "po_1", state, 10_189, "EUR", clock.today(), "VERNAISON-A1B2", complete=True,
@@ -54,7 +54,7 @@ def payout(books, *, state="paid", label="=HYPERLINK(1)"):
     ],
 )
 def test_payment_tells_its_life_in_the_readers_language(books, client, language, words):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     page = client.get(f"/payments/{payment}?lang={language}").text
     assert [word for word in words if word not in page] == []
 
@@ -63,14 +63,14 @@ def test_payment_tells_its_life_in_the_readers_language(books, client, language,
     "query", ["q=F-1", "q=Client+C-1", "tab=paid", "method=card&provider=stripe", "q=PAY-0"]
 )
 def test_list_is_found_by_its_filters(books, client, query):
-    books.paid("1", 10_000)
+    books.collected("1", 10_000)
     assert "PAY-" in client.get(f"/payments?{query}").text
     assert "PAY-0" not in client.get("/payments?tab=back").text
     assert "PAY-0" not in client.get("/payments?last=2020-01-01").text
 
 
 def test_refund_needs_two_people(books, client):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     asked = {"amount": "40,00", "reason": "goods sent back"}
     assert client.post(f"/payments/{payment}/refunds", data=asked).status_code == 303
     refund = scalar("SELECT id FROM refund")
@@ -92,7 +92,7 @@ def test_refund_needs_two_people(books, client):
 
 @pytest.mark.parametrize("amount", ["100,01", "0", "abc", ""])
 def test_refund_that_cannot_be_is_refused_at_its_field(books, client, amount):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     answer = client.post(f"/payments/{payment}/refunds", data={"amount": amount, "reason": "x"})
     assert answer.status_code == 422
     assert 'id="amount-error"' in answer.text
@@ -100,7 +100,7 @@ def test_refund_that_cannot_be_is_refused_at_its_field(books, client, amount):
 
 
 def test_own_request_can_be_taken_back(books, client):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     client.post(f"/payments/{payment}/refunds", data={"amount": "40", "reason": "x"})
     refund = scalar("SELECT id FROM refund")
     assert client.post(f"/payments/{payment}/refunds/{refund}/refuse").status_code == 303
@@ -108,7 +108,7 @@ def test_own_request_can_be_taken_back(books, client):
 
 
 def test_dispute_is_shown_with_its_deadline_and_where_to_answer(books, client):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     now = clock.now()
     books.show(payment, disputes=(DisputeSeen("dp_1", "to_answer", "fraudulent", 10_000, "EUR", now, now),))
     page = client.get(f"/payments/{payment}?lang=en").text
@@ -117,14 +117,14 @@ def test_dispute_is_shown_with_its_deadline_and_where_to_answer(books, client):
 
 
 def test_alert_is_told_in_french_and_leaves_when_looked_at(books, client):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     with db.writing(SYSTEM) as session:
         raise_alert(
             session, "impossible_move", account_id=books.provider_account, payment_id=payment, about="x",
             provider="stripe", old="received", new="failed",
         )  # fmt: skip
     page = client.get("/payments/look?lang=fr").text
-    assert "Stripe annonce « Échoué » pour un paiement qui est « Reçu » ici" in page.replace("\u00a0", " ")
+    assert "Stripe dit « Échec » d’un paiement qui est ici « Reçu »" in page.replace("\u00a0", " ")
     alert = scalar("SELECT id FROM payment_alert")
     assert client.post(f"/payments/look/{alert}").status_code == 303
     assert scalar("SELECT resolved_by FROM payment_alert") == "Nadia Benali"
@@ -166,9 +166,9 @@ def test_files_hold_every_line_exactly_and_no_formula(books, client):
 
 def test_clearing_account_is_explained_to_the_cent(books, client):
     payout(books)
-    books.paid("2", 5_000)
+    books.collected("2", 5_000)
     page = client.get("/payments/clearing?lang=en").text
-    for shown in ("151.89", "101.89", "50.00", "-3.11", "4.90"):
+    for shown in ("151.89", "101.89", "50.00", "-3.11", "5.00"):
         assert shown in page.replace("−", "-"), shown
     assert "another balance" not in page
 
@@ -197,7 +197,7 @@ def test_who_may_not_see_payments_sees_neither_page_nor_entry(books, role):
 
 
 def test_refunded_payment_shows_what_opened_again(books, client):
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     books.tell(payment, FactKind.REFUNDED, "re_1", 4_000)
     page = client.get(f"/payments/{payment}?lang=en").text
     assert "Refunded in part" in page and "Refunded to the payer" in page

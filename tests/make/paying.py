@@ -42,7 +42,7 @@ class Rails(Books):
         self.facts[payment] = []
         return payment
 
-    def paid(self, ref: str, minor: int) -> UUID:
+    def collected(self, ref: str, minor: int) -> UUID:
         """A payment of a fresh invoice, received."""
         customer = self.customer(f"C-{ref}")
         payment = self.payment(customer, self.invoice(customer, f"F-{ref}", minor), minor)

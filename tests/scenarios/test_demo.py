@@ -57,6 +57,7 @@ def tells_what_happened(document: dict[str, Any]) -> None:
     assert summary["books_agree"] is True
     assert summary["customers_created"] == 60 and summary["invoices_created"] > 1000
     assert summary["lines_applied"] > 40 and summary["lines_left"] > 0 and summary["mails_sent"] > 10
+    assert summary["card_minor"] > 0
     roles = [each["role"] for each in document["logins"]]
     assert roles[0] == "debtor" and len(roles) == len(set(roles)) == 8
     assert all(each["url"].startswith("http://127.0.0.1:") for each in document["logins"])

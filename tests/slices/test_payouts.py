@@ -77,7 +77,7 @@ def decide(line_id: UUID):
 
 
 def test_payout_books_its_fees_once_and_settles_its_payments(books: Rails) -> None:
-    first, second = books.paid("1", 10_000), books.paid("2", 5_000)
+    first, second = books.collected("1", 10_000), books.collected("2", 5_000)
     seen = payout(
         "po_1",
         14_700,
@@ -93,7 +93,7 @@ def test_payout_books_its_fees_once_and_settles_its_payments(books: Rails) -> No
 
 
 def test_money_that_is_not_ours_is_a_labelled_remainder(books: Rails) -> None:
-    ours = books.paid("1", 10_000)
+    ours = books.collected("1", 10_000)
     seen = payout(
         "po_1",
         10_500,
@@ -107,7 +107,7 @@ def test_money_that_is_not_ours_is_a_labelled_remainder(books: Rails) -> None:
 
 
 def test_fraction_of_a_cent_is_lost_nowhere(books: Rails) -> None:
-    ours = books.paid("1", 10_000)
+    ours = books.collected("1", 10_000)
     books.payout(
         payout("po_1", 9_900, line("a", "payment", "10000", "33.4", ours), line("b", "fee", "-66.6"))
     )
@@ -118,7 +118,7 @@ def test_fraction_of_a_cent_is_lost_nowhere(books: Rails) -> None:
 
 
 def test_incomplete_payout_waits(books: Rails) -> None:
-    ours = books.paid("1", 10_000)
+    ours = books.collected("1", 10_000)
     payout_id = books.payout(payout("po_1", 9_000, state="pending", complete=False))
     assert (balance(CLEARING), status(ours), stored(payout_id).booked_at) == (10_000, "received", None)
     assert stored(payout_id).sync_due_at is not None
@@ -126,7 +126,7 @@ def test_incomplete_payout_waits(books: Rails) -> None:
 
 def test_line_without_our_fact_makes_us_look_and_waits(books: Rails) -> None:
     """The payout overtakes the webhook of a refund."""
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     seen = payout(
         "po_1", 9_000, line("a", "payment", "10000", "0", payment), line("b", "refund", "-1000", "0", payment)
     )
@@ -141,7 +141,7 @@ def test_line_without_our_fact_makes_us_look_and_waits(books: Rails) -> None:
 
 
 def test_difference_that_stays_calls_a_person_once_and_books_nothing(books: Rails) -> None:
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     seen = payout("po_1", 9_999, line("a", "payment", "10000", "0", payment))
     for _ in range(PATIENCE + 2):
         payout_id = books.payout(seen)
@@ -151,7 +151,7 @@ def test_difference_that_stays_calls_a_person_once_and_books_nothing(books: Rail
 
 
 def test_failed_payout_leaves_the_money_on_the_clearing_account(books: Rails) -> None:
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     paid = payout(
         "po_1", 9_800, line("a", "payment", "10000", "200", payment), statement_text="VERNAISON A1B2"
     )
@@ -175,7 +175,7 @@ def test_failed_payout_leaves_the_money_on_the_clearing_account(books: Rails) ->
 
 
 def test_bank_line_is_matched_by_its_text_undone_and_not_matched_again(books: Rails) -> None:
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     seen = payout(
         "po_1", 9_800, line("a", "payment", "10000", "200", payment), statement_text="VERNAISON-A1B2"
     )
@@ -230,7 +230,7 @@ def test_line_of_another_day_is_not_taken_for_the_payout(books: Rails) -> None:
 
 
 def test_negative_payout_is_the_line_that_left_even_if_that_came_first(books: Rails) -> None:
-    payment = books.paid("1", 10_000)
+    payment = books.collected("1", 10_000)
     books.payout(payout("po_1", 10_000, line("a", "payment", "10000", "0", payment)))
     assert decide(books.bank_line(10_000, "STRIPE")).outcome == "applied"
     bank_line = books.bank_line(-4_000, "STRIPE PAYMENTS EUROPE")
@@ -293,7 +293,7 @@ def test_any_mix_of_lines_keeps_the_books_equal(database, mix) -> None:
     payments, others, order, share = mix
     lines, later = [], []
     for number, (minor, back, fee) in enumerate(payments):
-        payment = books.paid(str(number), minor)
+        payment = books.collected(str(number), minor)
         lines.append(line(f"p{number}", "payment", str(minor), str(fee), payment))
         if back:
             part = max(1, minor * share // 100)

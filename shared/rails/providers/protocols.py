@@ -63,7 +63,7 @@ class Start:
     """Start collecting. `key` is the idempotency key: the same command, however often it is sent.
 
     `instrument_ref`: a saved card or a mandate to use without the payer (`off_session`); `collect_on`: the day a
-    debit is wanted on; `save`: the payer agreed to keep the card.
+    debit is wanted on; `save`: the payer agreed to keep the card; `expires_at`: when we give the attempt up.
     """
 
     key: str
@@ -81,6 +81,7 @@ class Start:
     off_session: bool = False
     save: bool = False
     collect_on: date | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def create(account: Account, params: Json) -> Json:
         charge=made["id"],
         currency=made["currency"],
         destination_details={"type": kind, kind: {}},
+        failure_balance_transaction=None,
         metadata=params.get("metadata") or {},
         payment_intent=made["payment_intent"],
         payment_method=made["payment_method"],

@@ -192,6 +192,12 @@ ROUTES = (
     Route("POST", "/v1/webhook_endpoints/<id>", "WebhookEndpointUpdateParams", webhooks.update),
     Route("DELETE", "/v1/webhook_endpoints/<id>", "WebhookEndpointDeleteParams", webhooks.delete),
     Route("POST", "/v1/checkout/sessions", "SessionCreateParams", checkout.create),
+    Route(
+        "GET",
+        "/v1/checkout/sessions",
+        "SessionListParams",
+        _list("checkout.session", "customer", "payment_intent", "status"),
+    ),
     Route("GET", "/v1/checkout/sessions/<id>", "SessionRetrieveParams", checkout.retrieve),
     Route("POST", "/v1/checkout/sessions/<id>/expire", "SessionExpireParams", checkout.expire),
 )

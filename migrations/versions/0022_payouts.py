@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0021_payouts"
-down_revision = "0020_account_changes"
+revision = "0022_payouts"
+down_revision = "0021_mandate_looks"
 
 
 SCHEMA = """

@@ -1,0 +1,1 @@
+"""What providers tell us: stored as it came, and answered at once."""
