@@ -74,18 +74,7 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
             changed_at=now,
         )
     )
-    session.execute(
-        insert(PaymentItem),
-        [
-            {
-                "payment_id": payment_id,
-                "item_id": item.item_id,
-                "customer_id": item.customer_id,
-                "amount_minor": minor,
-            }
-            for item, minor in basket.parts
-        ],
-    )
+    _keep_parts(session, payment_id, basket)
     if own_bank:  # its command is the file it will stand in
         record_fact(session, "debit_agreed", payment_id, customer_id=payer_id)
     else:
@@ -109,6 +98,21 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
         currency=basket.currency,
     )
     return payment_id
+
+
+def _keep_parts(session: Session, payment_id: UUID, basket: Basket) -> None:
+    session.execute(
+        insert(PaymentItem),
+        [
+            {
+                "payment_id": payment_id,
+                "item_id": item.item_id,
+                "customer_id": item.customer_id,
+                "amount_minor": minor,
+            }
+            for item, minor in basket.parts
+        ],
+    )
 
 
 # An attempt that ended like this has taken no money: the same may be tried anew.
