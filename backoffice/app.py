@@ -10,6 +10,7 @@ from backoffice.bank import routes as bank
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
 from backoffice.imports import routes as imports
+from backoffice.mandates import routes as mandates
 from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
@@ -28,6 +29,7 @@ NAV = (
     NavItem(N_("Reconcile"), "matching.index", "inbox", Permission.SEE_BANK),
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
+    NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
@@ -46,6 +48,7 @@ def create_app() -> Flask:
             matching.blueprint,
             customers.blueprint,
             receivables.blueprint,
+            mandates.blueprint,
             reports.blueprint,
             bank.blueprint,
             imports.blueprint,

@@ -7,6 +7,7 @@ from flask import Flask
 from portal.documents import routes as documents
 from portal.home import routes as home
 from portal.invoices import routes as invoices
+from portal.mandates import routes as mandates
 from portal.pay import routes as pay
 from portal.payments import routes as payments
 from portal.sign_in import routes as sign_in
@@ -24,12 +25,15 @@ def create_app() -> Flask:
     app = make_app(
         "portal",
         title="Quittance",
-        blueprints=[b.blueprint for b in (sign_in, home, invoices, pay, payments, statement, documents)],
+        blueprints=[
+            b.blueprint for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents)
+        ],
         nav=[
             NavItem(N_("Home"), "home.index", "home", see),
             NavItem(N_("Invoices"), "invoices.index", "invoice", see),
             NavItem(N_("Pay"), "pay.index", "transfer", Permission.ANNOUNCE_PAYMENT),
             NavItem(N_("Payments"), "payments.index", "bank", see),
+            NavItem(N_("Direct debit"), "mandates.index", "refresh", Permission.SIGN_MANDATE),
             NavItem(N_("Statement"), "statement.index", "document", see),
         ],
         load_actor=web.load_actor,

@@ -25,6 +25,8 @@ class Permission(StrEnum):
     RECONCILE = "reconcile"
     INVITE_DEBTORS = "invite_debtors"
     EXPORT_BOOKS = "export_books"
+    SEE_MANDATES = "see_mandates"
+    MANAGE_MANDATES = "manage_mandates"
     MANAGE_CREDITORS = "manage_creditors"
     MANAGE_USERS = "manage_users"
     SEE_PAYMENTS = "see_payments"
@@ -34,19 +36,20 @@ class Permission(StrEnum):
     SEE_OWN_ACCOUNT = "see_own_account"
     ANNOUNCE_PAYMENT = "announce_payment"
     PAY = "pay"
+    SIGN_MANDATE = "sign_mandate"
 
 
 P = Permission
 _EVERYBODY = frozenset({P.SEE_CUSTOMERS, P.SEE_RECEIVABLES})
-DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT, P.PAY})
+DEBTOR_MAY = frozenset({P.SEE_OWN_ACCOUNT, P.ANNOUNCE_PAYMENT, P.PAY, P.SIGN_MANDATE})
 ROLES: dict[str, frozenset[Permission]] = {
     "finance": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.IMPORT_STATEMENTS, P.RECONCILE}
     | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS}
-    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND},
+    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.SEE_MANDATES, P.MANAGE_MANDATES},
     "credit_manager": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT}
-    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND},
+    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.SEE_MANDATES, P.MANAGE_MANDATES},
     "collector": _EVERYBODY | {P.SEE_REPORTS, P.INVITE_DEBTORS},
     "sales_administration": _EVERYBODY | {P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.INVITE_DEBTORS},
     "sales": _EVERYBODY,

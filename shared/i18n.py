@@ -101,6 +101,15 @@ def day(language: str, value: date, form: str = "medium") -> str:
     return str(format_date(value, format=form, locale=_LOCALES[language]))
 
 
+def country(language: str, code: str) -> str:
+    """A country's name; its code where no name is known.
+
+    >>> country("fr", "DE"), country("en", "DE")
+    ('Allemagne', 'Germany')
+    """
+    return str(_LOCALES[language].territories.get(code, code))
+
+
 def instant(language: str, value: datetime, form: str = "medium") -> str:
     """An instant on the creditor's wall clock, to the minute."""
     at = format_time(value, format="short", tzinfo=BUSINESS_ZONE, locale=_LOCALES[language])

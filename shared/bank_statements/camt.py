@@ -2,12 +2,12 @@
 
 Banks' files are taken as they are: local names instead of namespaces, prefixes, a wrapper around the document, no
 validation against the schema, which half of the real files break. What decides about money is checked instead.
-A message of another kind is one more line in `_STATEMENTS`, with what tells it apart.
+Only statements (camt.053) are booked; who looks for single transactions may ask for notifications (camt.054) too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import BinaryIO, NamedTuple
@@ -20,10 +20,10 @@ from shared.errors import RefusedFile
 from shared.i18n import N_
 from shared.money import Money, digits
 
-# The messages taken, with the name each gives to a statement.
-_STATEMENTS = {"BkToCstmrStmt": "Stmt"}
+# The messages, with the name each gives to what it says about one account.
+STATEMENTS = {"BkToCstmrStmt": "Stmt"}
+NOTIFICATIONS = {"BkToCstmrDbtCdtNtfctn": "Ntfctn"}
 _PREVIEWS = {"BkToCstmrAcctRpt": "camt.052", "BkToCstmrDbtCdtNtfctn": "camt.054"}
-_WATCHED = [f"{{*}}{name}" for name in ("Document", *_STATEMENTS, *_PREVIEWS, *_STATEMENTS.values(), "Ntry")]
 
 _CHUNK = 1 << 16
 # How much may be read without meeting the message, or the end of an entry, before it cannot be a bank's file.
@@ -32,8 +32,10 @@ _PREAMBLE = 1 << 20
 _LARGEST_ENTRY = 1 << 25
 
 
-def read_camt(source: BinaryIO, file: str) -> Iterator[StatementHead | Entry | StatementEnd]:
-    """Read the statements of a camt.053 file; `file` is its name for messages.
+def read_camt(
+    source: BinaryIO, file: str, messages: Mapping[str, str] = STATEMENTS
+) -> Iterator[StatementHead | Entry | StatementEnd]:
+    """Read the statements of a camt.053 file; `file` is its name, `messages` the kinds that are taken.
 
     Raises `RefusedFile`, possibly after some entries: keep nothing unless the iterator ends by itself.
 
@@ -49,10 +51,11 @@ def read_camt(source: BinaryIO, file: str) -> Iterator[StatementHead | Entry | S
     Traceback (most recent call last):
     shared.errors.RefusedFile: other.xml: This is not a bank statement: BkToCstmrStmt of a camt.053 was expected in <Document>.
     """
+    watched = ("Document", "Ntry", *_PREVIEWS, *messages, *messages.values())
     # The parser opens nothing, resolves nothing, and stops at 256 levels and at texts of 10 MB.
     parser = etree.XMLPullParser(
         events=("start", "end"),
-        tag=_WATCHED,
+        tag=[f"{{*}}{name}" for name in watched],
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -60,7 +63,7 @@ def read_camt(source: BinaryIO, file: str) -> Iterator[StatementHead | Entry | S
         remove_comments=True,
         remove_pis=True,
     )
-    message = _Message(file)
+    message = _Message(file, messages)
     unseen = 0
     while chunk := source.read(_CHUNK):
         _feed(parser, chunk, file)
@@ -100,9 +103,10 @@ def _not_xml(error: etree.XMLSyntaxError, file: str) -> RefusedFile:
 class _Message:
     """What is known so far of the message that is being read."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, messages: Mapping[str, str]) -> None:
         self.seen = False
         self._file = file
+        self._messages = messages
         self._values = Values(file)
         self._begun = False
         self._container: Element | None = None
@@ -145,14 +149,14 @@ class _Message:
             raise RefusedFile(sentence, file=self._file, line=1)
 
     def _start(self, name: str, element: Element) -> None:
-        if name in _PREVIEWS:
+        if name in _PREVIEWS and name not in self._messages:
             sentence = N_(
                 "This is a %(kind)s message, which previews or details a statement; the camt.053 statement was expected."
             )
             raise self._values.refuse(element, name, sentence, kind=_PREVIEWS[name])
-        if name in _STATEMENTS:
+        if name in self._messages:
             self._container, self.seen = element, True
-        elif name in _STATEMENTS.values():
+        elif name in self._messages.values():
             if self._container is None or element.getparent() is not self._container:
                 raise self._misplaced(element, name)
             if self._message is None:

@@ -14,6 +14,9 @@ from shared.creditors import actions as creditors
 from shared.customers.models import Customer
 from shared.errors import DomainError, NotFound
 from shared.identity import actions as identity
+from shared.mandates.pain008 import Address
+from shared.mandates.rules import NOTICE_DAYS, parse_ics
+from shared.mandates.setup import Collecting, set_up
 
 
 def add_creditor(
@@ -74,6 +77,28 @@ def add_account(
             )
         told = {"creditor": owner.code, "iban": added.iban}
     answer(told) if as_json else screen.print(f"{told['iban']} belongs to {told['creditor']}")
+
+
+def let_collect(
+    creditor: Annotated[str, typer.Argument(help="Code of the creditor.")],
+    ics: Annotated[str, typer.Option(help="Its creditor identifier, as its bank gave it.")],
+    iban: Annotated[str, typer.Option(help="Its account the money comes to.")],
+    town: Annotated[str, typer.Option()],
+    postcode: Annotated[str | None, typer.Option()] = None,
+    street: Annotated[str | None, typer.Option()] = None,
+    core: Annotated[bool, typer.Option(help="Take Core mandates.")] = True,
+    b2b: Annotated[bool, typer.Option(help="Take B2B mandates.")] = False,
+    notice_days: Annotated[int, typer.Option(help="Days between the notice and the debit.")] = NOTICE_DAYS,
+    as_json: AsJson = False,
+) -> None:
+    """Collect by SEPA direct debit through the creditor's own bank. Example: quittance creditor collect VERNAISON --ics FR72ZZZ123456 --iban FR7630006000011234567890189 --town Lyon"""
+    with opened(as_json), db.writing(SYSTEM) as session:
+        owner = creditors.by_code(session, creditor)
+        address = Address(town, owner.country, postcode, (street,) if street else ())
+        told = Collecting(ics, iban, address, core=core, b2b=b2b, notice_days=notice_days)
+        set_up(session, SYSTEM, owner, told)
+        answered = {"creditor": owner.code, "ics": parse_ics(ics)}
+    answer(answered) if as_json else screen.print(f"{answered['creditor']} collects as {answered['ics']}")
 
 
 def add_user(

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from shared import sealing
 
-from shared.config import settings
-from shared.errors import ConfigurationError
-
-_NONCE_BYTES = 12
+_SECOND_FACTOR = "second factor"
 
 
 def new_secret() -> str:
@@ -29,20 +22,10 @@ def hash_of(secret: str) -> str:
 
 
 def seal(text: str, owner: UUID) -> bytes:
-    """Encrypt with the installation's secret (AES-256-GCM), bound to its owner: useless in another's row."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(_key()).encrypt(nonce, text.encode(), owner.bytes)
+    """Encrypt a second factor for its owner."""
+    return sealing.seal(text, _SECOND_FACTOR, owner)
 
 
 def unseal(sealed: bytes, owner: UUID) -> str:
-    """What was sealed for this owner."""
-    try:
-        return AESGCM(_key()).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner.bytes).decode()
-    except InvalidTag as error:
-        raise ConfigurationError(
-            "A second factor cannot be read: QUITTANCE_SECRET is not the one it was stored with."
-        ) from error
-
-
-def _key() -> bytes:
-    return HKDF(SHA256(), 32, None, b"quittance second factor").derive(settings().secret.encode())
+    """The second factor that was sealed for this owner."""
+    return sealing.unseal(sealed, _SECOND_FACTOR, owner)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
+from shared.mandates.actions import expire_lapsed
 from shared.rails.inbox import fill_gaps
 from shared.rails.syncing import give_up_waiting
 
@@ -26,6 +27,7 @@ class Scheduled:
 
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("checks", "30 1 * * *", nightly),
+    Scheduled("expire_mandates", "10 1 * * *", expire_lapsed),
     Scheduled("provider_events", "*/5 * * * *", fill_gaps),
     Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),
     Scheduled("clear_expired", "15 * * * *", clear_expired),

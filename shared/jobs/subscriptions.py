@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.identity import handlers as identity
+from shared.mandates import handlers as mandates
 from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 from shared.payments import handlers as payments
@@ -12,6 +13,7 @@ from shared.payments import handlers as payments
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "mandate_signed": (mandates.complete_mandate,),
     "matching_requested": (matching.matching_requested,),
     "payment_received": (payments.thank_for_payment,),
     "sign_in_link_requested": (identity.send_requested_link,),

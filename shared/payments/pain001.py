@@ -6,8 +6,6 @@ name alone is allowed: so no address is ever written.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,40 +13,14 @@ from typing import Any
 from lxml import etree
 
 from shared import iban
-from shared.errors import DomainError
 from shared.money import Money, total
 from shared.payments import reference as references
+from shared.payments.sepa_text import NoPaymentFile, bic, identifier, name, transliterate
 
 _SPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _NAME = f"{{{_SPACE}}}%s"
 _DEFAULT: Any = {None: _SPACE}
-_BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
-# The Latin set that every bank of the scheme accepts, and what EPC217-08 puts for some other characters.
-_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-?:().,'+ ")
-_INSTEAD = str.maketrans(
-    {
-        "&": "+",
-        "@": ".",
-        "_": "-",
-        "€": "EUR",
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "AE",
-        "œ": "oe",
-        "Œ": "OE",
-        "ø": "o",
-        "Ø": "O",
-    }
-    | dict.fromkeys("’‘`´", "'")
-    | dict.fromkeys("–—‑", "-")
-    | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ı": "i"}
-)
 _SMALLEST, _LARGEST = Money(1, "EUR"), Money(99_999_999_999, "EUR")
-
-
-class NoPaymentFile(DomainError):
-    code = "no_payment_file"
-    sentence = "A payment file needs at least one transfer."
 
 
 @dataclass(frozen=True)
@@ -87,22 +59,22 @@ def write(order: Order) -> bytes:
     initiation = _under(document, "CstmrCdtTrfInitn")
     count, amount = str(len(order.transfers)), _sum(order.transfers)
     header = _under(initiation, "GrpHdr")
-    _leaf(header, "MsgId", _identifier(order.message_id))
+    _leaf(header, "MsgId", identifier(order.message_id))
     _leaf(header, "CreDtTm", order.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     _leaf(header, "NbOfTxs", count)
     _leaf(header, "CtrlSum", amount)
-    _leaf(header, "InitgPty/Nm", _name(order.debtor_name))
+    _leaf(header, "InitgPty/Nm", name(order.debtor_name))
     payment = _under(initiation, "PmtInf")
-    _leaf(payment, "PmtInfId", _identifier(order.message_id))
+    _leaf(payment, "PmtInfId", identifier(order.message_id))
     _leaf(payment, "PmtMtd", "TRF")
     _leaf(payment, "NbOfTxs", count)
     _leaf(payment, "CtrlSum", amount)
     _leaf(payment, "PmtTpInf/SvcLvl/Cd", "SEPA")
     _leaf(payment, "ReqdExctnDt/Dt", order.execute_on.isoformat())
-    _leaf(payment, "Dbtr/Nm", _name(order.debtor_name))
+    _leaf(payment, "Dbtr/Nm", name(order.debtor_name))
     _leaf(payment, "DbtrAcct/Id/IBAN", iban.parse(order.debtor_iban))
     if order.debtor_bic:
-        _leaf(payment, "DbtrAgt/FinInstnId/BICFI", _bic(order.debtor_bic))
+        _leaf(payment, "DbtrAgt/FinInstnId/BICFI", bic(order.debtor_bic))
     else:  # the element is mandatory, the BIC has not been since 2016: the IBAN says it
         _leaf(payment, "DbtrAgt/FinInstnId/Othr/Id", "NOTPROVIDED")
     _leaf(payment, "ChrgBr", "SLEV")
@@ -113,11 +85,11 @@ def write(order: Order) -> bytes:
 
 def _transfer(payment: Any, transfer: Transfer) -> None:
     entry = _under(payment, "CdtTrfTxInf")
-    _leaf(entry, "PmtId/EndToEndId", _identifier(transfer.end_to_end_id))
+    _leaf(entry, "PmtId/EndToEndId", identifier(transfer.end_to_end_id))
     _leaf(entry, "Amt/InstdAmt", f"{transfer.amount.decimal:.2f}").set("Ccy", "EUR")
     if transfer.creditor_bic:
-        _leaf(entry, "CdtrAgt/FinInstnId/BICFI", _bic(transfer.creditor_bic))
-    _leaf(entry, "Cdtr/Nm", _name(transfer.creditor_name))
+        _leaf(entry, "CdtrAgt/FinInstnId/BICFI", bic(transfer.creditor_bic))
+    _leaf(entry, "Cdtr/Nm", name(transfer.creditor_name))
     _leaf(entry, "CdtrAcct/Id/IBAN", iban.parse(transfer.creditor_iban))
     if transfer.reference:
         if not references.is_valid(transfer.reference):
@@ -137,46 +109,11 @@ def _transfer(payment: Any, transfer: Transfer) -> None:
         _leaf(entry, "RmtInf/Ustrd", text)
 
 
-def transliterate(text: str) -> str:
-    """In the characters every bank accepts; accents go, what has no counterpart becomes a full stop (EPC217-08).
-
-    >>> transliterate("Société Élan & Cœur – «Lyon»")
-    'Societe Elan + Coeur - .Lyon.'
-    """
-    plain = unicodedata.normalize("NFKD", " ".join(text.split()).translate(_INSTEAD))
-    kept = "".join(c if c in _ALLOWED else "." for c in plain if not unicodedata.combining(c))
-    return " ".join(kept.split())
-
-
 def _sum(transfers: tuple[Transfer, ...]) -> str:
     for transfer in transfers:
         if transfer.amount.currency != "EUR" or not _SMALLEST <= transfer.amount <= _LARGEST:
             raise NoPaymentFile("A transfer needs an amount in euros between 0.01 and 999 999 999.99.")
     return f"{total((transfer.amount for transfer in transfers), 'EUR').decimal:.2f}"
-
-
-def _name(text: str) -> str:
-    name = transliterate(text)
-    if not 1 <= len(name) <= 70 or not any(c.isalnum() for c in name):
-        raise NoPaymentFile(
-            "“%(value)s” cannot be a name in a payment file: 1 to 70 Latin characters.", value=text[:80]
-        )
-    return name
-
-
-def _identifier(text: str) -> str:
-    # EPC: at most 35 characters of the set, no slash at either end, no two together.
-    proper = 1 <= len(text) <= 35 and set(text) <= _ALLOWED and "//" not in text and text == text.strip("/ ")
-    if not proper:
-        raise NoPaymentFile("“%(value)s” cannot be an identifier in a payment file.", value=text[:60])
-    return text
-
-
-def _bic(text: str) -> str:
-    compact = "".join(text.split()).upper()
-    if not _BIC.fullmatch(compact):
-        raise NoPaymentFile("“%(value)s” is not a BIC such as BNPAFRPP.", value=text[:40])
-    return compact
 
 
 def _leaf(parent: Any, path: str, text: str) -> Any:
@@ -187,6 +124,6 @@ def _leaf(parent: Any, path: str, text: str) -> Any:
 
 def _under(parent: Any, path: str) -> Any:
     """A new chain of elements under `parent`; its last one."""
-    for name in path.split("/"):
-        parent = etree.SubElement(parent, _NAME % name)
+    for step in path.split("/"):
+        parent = etree.SubElement(parent, _NAME % step)
     return parent

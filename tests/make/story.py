@@ -14,6 +14,7 @@ from shared.matching.actions import Part, assign, undo
 from shared.payments import announcing
 from shared.payments.rules import Choice
 from tests.make.books import PAYER_IBAN, Books
+from tests.make.mandates import lets_collect, signed
 from tests.make.people import an_invitation
 
 
@@ -45,6 +46,7 @@ class Story(Books):
         with db.writing(SYSTEM) as session:
             undo(session, SYSTEM, undone, "wrong customer")
         an_invitation("lea@client.fr", self.parent)
+        self.mandate = signed(debtor, lets_collect(self.creditor_id, self.iban))
 
     def ids(self) -> dict[str, UUID]:
         """By the names the addresses use."""
@@ -57,4 +59,5 @@ class Story(Books):
             "customer_id": self.parent,
             "account_id": self.account_id,
             "statement_id": self.statement_id,
+            "mandate_id": self.mandate,
         }

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 import backoffice.app
 import portal.app
-from shared import actor, clock, config, db
+from shared import actor, clock, config, db, sealing
 from shared.actor import DOORKEEPER, ROLES, SYSTEM, VISITOR, Permission
 from shared.config import settings
 from shared.errors import ConfigurationError, DomainError, NotAllowed, NotFound
@@ -212,7 +212,7 @@ def test_a_sealed_secret_is_bound_to_its_owner_and_to_the_installation(monkeypat
         with pytest.raises(ConfigurationError):
             secret.unseal(wrong, whose)
     other = replace(settings(), secret="another" * 8)
-    monkeypatch.setattr(secret, "settings", lambda: other)
+    monkeypatch.setattr(sealing, "settings", lambda: other)
     with pytest.raises(ConfigurationError):
         secret.unseal(sealed, owner)
 

@@ -24,6 +24,9 @@ MAY_WRITE = {
     ("expected_payment", "INSERT"),
     ("expected_payment", "UPDATE"),
     ("expected_payment_item", "INSERT"),
+    ("mandate", "INSERT"),
+    ("mandate", "UPDATE"),
+    ("mandate_event", "INSERT"),
     ("login_link", "UPDATE"),
     ("web_session", "INSERT"),
     ("web_session", "UPDATE"),
@@ -40,7 +43,7 @@ MAY_WRITE = {
     ("set_up", "INSERT"),
     ("set_up", "UPDATE"),
 }
-# Shown to every debtor: who the creditors are, and their confirmed accounts. Windows hold counts under hashed names.
+# Shown to every debtor: who the creditors are, how they collect, and their confirmed accounts. Windows hold counts under hashed names.
 SHOWN_TO_ALL = {"creditor", "rate_window"}
 # Shown by their state, whoever asks: accounts to pay to, and how one may pay there (never the key of an API).
 SHOWN_BY_STATE = {"bank_account", "provider_account", "rail"}
@@ -76,6 +79,13 @@ INSERT INTO expected_payment (id, reference, customer_id, creditor_id, bank_acco
     VALUES ('{X}', 'RF00{N}', '{X}', '{C}', '{ACC}', 'n', 'i', 'EUR', 500, '2026-01-01', now(), 'a', '{X}');
 INSERT INTO expected_payment_item (expected_payment_id, item_id, customer_id, amount_minor)
     VALUES ('{X}', '{X}', '{X}', 500);
+INSERT INTO mandate (id, customer_id, creditor_id, scheme, provider, reference, debtor_name, address_lines, town,
+                     country, iban_sealed, iban_mark, iban_last4, iban_country, recurrent, notice_days, language,
+                     signed_at, signed_by, evidence, state, created_at)
+    VALUES ('{X}', '{X}', '{C}', 'core', 'own_bank', 'M{N}', 'n', '{{}}', 'L', 'FR', 's', '{X}', '0189', 'FR', true, 14,
+            'fr', now(), 'a', '{{}}', 'pending', now());
+INSERT INTO mandate_event (mandate_id, customer_id, kind, state, by_whom, at)
+    VALUES ('{X}', '{X}', 'signed', 'pending', 'a', now());
 INSERT INTO journal_entry (creditor_id, journal, event, booked_on, currency, label, posted_at)
     VALUES ('{C}', 'VT', 'e', '2026-01-01', 'EUR', 'l', now());
 INSERT INTO journal_line (entry_id, account, customer_id, item_id, amount_minor)
@@ -198,6 +208,7 @@ def test_of_every_table_only_ones_own_rows_or_none(world):
         "allocation",
         "invoice",
         "receipt",
+        "mandate",
     } <= mine
     assert {"expected_payment", "expected_payment_item", "debtor_user", "debtor_access", "login_link"} <= mine
     assert {
@@ -292,6 +303,11 @@ def test_nothing_is_written_into_the_others_account(world):
             "UPDATE debtor_user SET language = 'en'",
         ):
             assert connection.execute(statement).rowcount == 1
+        refused(connection, "UPDATE mandate SET state = 'active'")
+        event = "INSERT INTO mandate_event (mandate_id, customer_id, kind, state, by_whom, at) VALUES (%s, %s, 'signed', 'pending', 'a', now())"
+        refused(connection, event, B, A)
+        refused(connection, event, B, B)
+        assert connection.execute("UPDATE mandate SET state = 'cancelled'").rowcount == 1
         assert connection.execute("UPDATE login_link SET used_at = now()").rowcount == 0
 
 

@@ -1,0 +1,1 @@
+"""Mandates for direct debits: the list, signing one, its paper, ending it."""
