@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.autopay.executing import collect_due
+from shared.autopay.noticing import notice_due
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
 from shared.mandates.actions import expire_lapsed
@@ -30,5 +32,8 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("expire_mandates", "10 1 * * *", expire_lapsed),
     Scheduled("provider_events", "*/5 * * * *", fill_gaps),
     Scheduled("give_up_waiting", "*/5 * * * *", give_up_waiting),
+    # The notices reach debtors in the morning; what is ordered in the first hour of a day is on time for the banks.
+    Scheduled("autopay_notices", "0 5 * * *", notice_due),
+    Scheduled("autopay_debits", "5 * * * *", collect_due),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.autopay import handlers as autopay
 from shared.identity import handlers as identity
 from shared.mandates import handlers as mandates
 from shared.matching import handlers as matching
@@ -13,9 +14,16 @@ from shared.payments import handlers as payments
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
 SUBSCRIPTIONS: Subscriptions = {
+    "autopay_switched_on": (autopay.confirm,),
+    "autopay_changed": (autopay.confirm,),
     "mandate_signed": (mandates.complete_mandate,),
     "matching_requested": (matching.matching_requested,),
+    "payment_cancelled": (autopay.debit_failed,),
+    "payment_charged_back": (autopay.debit_failed,),
+    "payment_expired": (autopay.debit_failed,),
+    "payment_failed": (autopay.debit_failed,),
     "payment_received": (payments.thank_for_payment,),
+    "payment_returned": (autopay.debit_failed,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 
