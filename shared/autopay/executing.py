@@ -15,7 +15,7 @@ from shared.actor import SYSTEM
 from shared.audit.actions import record
 from shared.autopay import mails
 from shared.autopay.models import Autopay, AutopayDebit, AutopayDebitItem
-from shared.autopay.noticing import each_of, suspend, taken
+from shared.autopay.noticing import suspend, taken
 from shared.autopay.rules import LATE_DAYS, Chosen, State, choose
 from shared.errors import DomainError
 from shared.ledger.actions import lock_customers
@@ -24,8 +24,8 @@ from shared.payments.rules import Choice
 from shared.rails import starting
 from shared.rails.collecting import acting_for, collectable
 from shared.rails.instruments import Instrument, instrument
+from shared.rails.one_by_one import BATCH, one_by_one
 
-_BATCH = 500
 _DUE = text("""
     SELECT id FROM autopay_debit WHERE outcome IS NULL AND send_on <= :today AND id > :after
     ORDER BY id LIMIT :size""")
@@ -33,8 +33,8 @@ _DUE = text("""
 
 def collect_due() -> None:
     """Order every debit whose day has come, each in a transaction of its own: done, it is not done again."""
-    given = {"today": clock.today(), "size": _BATCH}
-    each_of(lambda session, after: session.scalars(_DUE, given | {"after": after}).all(), _execute)
+    given = {"today": clock.today(), "size": BATCH}
+    one_by_one(lambda session, after: session.scalars(_DUE, given | {"after": after}).all(), _execute)
 
 
 def _execute(session: Session, debit_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from uuid import UUID
 
@@ -17,8 +17,6 @@ from shared.autopay import mails
 from shared.autopay.mails import Reader
 from shared.autopay.models import Autopay, AutopayDebit, AutopayDebitItem
 from shared.autopay.rules import Chosen, State, choose, collect_day
-from shared.autopay.wording import named
-from shared.db import reading, writing
 from shared.ids import new_id
 from shared.ledger.actions import lock_customers
 from shared.money import Money
@@ -26,10 +24,10 @@ from shared.outbox.actions import record_fact
 from shared.payments.rules import Payable
 from shared.rails.collecting import Collectable, collectable
 from shared.rails.instruments import Instrument, instrument
+from shared.rails.one_by_one import BATCH, one_by_one
 
 log = structlog.get_logger("autopay")
 
-_BATCH = 500
 _ACTIVE = text("SELECT id FROM autopay WHERE state = 'active' AND id > :after ORDER BY id LIMIT :size")
 # Announced and waiting; skipped, so the debtor's to pay; over the cap or collected under the present terms.
 _SPOKEN_OF = text("""
@@ -42,27 +40,9 @@ _SPOKEN_OF = text("""
 
 def notice_due() -> None:
     """Announce what is due of every active agreement, each in a transaction of its own; twice is once."""
-    each_of(lambda session, after: session.scalars(_ACTIVE, {"after": after, "size": _BATCH}).all(), _notice)
-
-
-def each_of(found: Callable[[Session, UUID], Sequence[UUID]], verb: Callable[[Session, UUID], None]) -> None:
-    """Do `verb` for every id, each in its own transaction: one that fails stops no other, and is told at the end."""
-    after, trouble = UUID(int=0), None
-    while True:
-        with reading(SYSTEM) as session:
-            ids = found(session, after)
-        for each in ids:
-            try:
-                with writing(SYSTEM) as session:
-                    verb(session, each)
-            except Exception as error:
-                log.exception("autopay_failed", subject=str(each))
-                trouble = trouble or error
-        if len(ids) < _BATCH:
-            break
-        after = ids[-1]
-    if trouble is not None:
-        raise trouble
+    one_by_one(
+        lambda session, after: session.scalars(_ACTIVE, {"after": after, "size": BATCH}).all(), _notice
+    )
 
 
 def _notice(session: Session, autopay_id: UUID) -> None:
@@ -185,7 +165,7 @@ def _letter(
         debit.notified_minor,
         autopay.currency,
         debit.execute_on,
-        named(held),
+        held.named,
         items,
         chosen.over,
     )

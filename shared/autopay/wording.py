@@ -25,7 +25,7 @@ def consent(
         language,
         _AGREED,
         creditor=creditor,
-        instrument=named(held),
+        instrument=held.named,
         when=when(language, offset_days),
         cap=money(language, cap_minor, currency),
         days=held.notice_days,
@@ -36,11 +36,6 @@ def when(language: str, offset_days: int) -> str:
     """On which day items are collected."""
     told = _ON if not offset_days else _BEFORE if offset_days < 0 else _AFTER
     return gettext(language, told, days=abs(offset_days)) if offset_days else gettext(language, told)
-
-
-def named(held: Instrument) -> str:
-    """A card or mandate as its holder knows it."""
-    return f"{held.label} ···· {held.last4}" if held.last4 else held.label
 
 
 def text_hash(agreed: str) -> str:

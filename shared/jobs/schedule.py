@@ -14,6 +14,8 @@ from shared.autopay.noticing import notice_due
 from shared.jobs.checks import nightly
 from shared.jobs.clearing import clear_expired
 from shared.mandates.actions import expire_lapsed
+from shared.plans.collecting import collect_parts
+from shared.plans.judging import judge_plans
 from shared.rails.inbox import fill_gaps
 from shared.rails.syncing import give_up_waiting
 
@@ -35,5 +37,7 @@ SCHEDULE: tuple[Scheduled, ...] = (
     # The notices reach debtors in the morning; what is ordered in the first hour of a day is on time for the banks.
     Scheduled("autopay_notices", "0 5 * * *", notice_due),
     Scheduled("autopay_debits", "5 * * * *", collect_due),
+    Scheduled("plan_parts", "10 * * * *", collect_parts),
+    Scheduled("judge_plans", "30 5 * * *", judge_plans),
     Scheduled("clear_expired", "15 * * * *", clear_expired),
 )

@@ -10,6 +10,7 @@ from shared.mandates import handlers as mandates
 from shared.matching import handlers as matching
 from shared.outbox.facts import Handler
 from shared.payments import handlers as payments
+from shared.plans import handlers as plans
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
 
@@ -18,12 +19,15 @@ SUBSCRIPTIONS: Subscriptions = {
     "autopay_changed": (autopay.confirm,),
     "mandate_signed": (mandates.complete_mandate,),
     "matching_requested": (matching.matching_requested,),
-    "payment_cancelled": (autopay.debit_failed,),
-    "payment_charged_back": (autopay.debit_failed,),
-    "payment_expired": (autopay.debit_failed,),
-    "payment_failed": (autopay.debit_failed,),
+    "payment_cancelled": (autopay.debit_failed, plans.part_failed),
+    "payment_charged_back": (autopay.debit_failed, plans.part_failed),
+    "payment_expired": (autopay.debit_failed, plans.part_failed),
+    "payment_failed": (autopay.debit_failed, plans.part_failed),
     "payment_received": (payments.thank_for_payment,),
-    "payment_returned": (autopay.debit_failed,),
+    "payment_returned": (autopay.debit_failed, plans.part_failed),
+    "plan_accepted": (plans.tell_decision,),
+    "plan_cancelled": (plans.tell_decision,),
+    "plan_refused": (plans.tell_decision,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 

@@ -40,6 +40,11 @@ class Instrument:
     notice_days: int
 
     @property
+    def named(self) -> str:
+        """As its holder knows it."""
+        return f"{self.label} ···· {self.last4}" if self.last4 else self.label
+
+    @property
     def saved_card_id(self) -> UUID | None:
         return self.id if self.kind == "card" else None
 
