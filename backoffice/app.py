@@ -14,6 +14,7 @@ from backoffice.mandates import routes as mandates
 from backoffice.matching import matches as _matches  # noqa: F401 - adds its pages
 from backoffice.matching import routes as matching
 from backoffice.operations import routes as operations
+from backoffice.plans import routes as plans
 from backoffice.receivables import routes as receivables
 from backoffice.reports import receipts as _receipts  # noqa: F401 - adds its pages
 from backoffice.reports import routes as reports
@@ -30,6 +31,7 @@ NAV = (
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
+    NavItem(N_("Plans and autopay"), "plans.index", "calendar", Permission.SEE_PLANS),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
@@ -49,6 +51,7 @@ def create_app() -> Flask:
             customers.blueprint,
             receivables.blueprint,
             mandates.blueprint,
+            plans.blueprint,
             reports.blueprint,
             bank.blueprint,
             imports.blueprint,

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.parties import chosen, options
 from shared.db import reading
+from shared.plans.queries import planned_items
 from shared.reporting.account import parties
 from shared.reporting.items import STATES, items
 from shared.reporting.one_item import one_item
@@ -54,4 +55,5 @@ def show(item_id: UUID) -> ResponseReturnValue:
     actor = current_actor()
     with reading(actor) as session:
         found = one_item(session, actor, item_id)
-    return render("invoices/show.html", found=found, item=found.item)
+        planned = planned_items(session, actor.customers).get(item_id)
+    return render("invoices/show.html", found=found, item=found.item, planned=planned)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import clock
@@ -30,6 +31,43 @@ class AutopayTerms:
     instrument_id: UUID
     cap_minor: int
     offset_days: int = 0
+
+
+def agree(
+    session: Session,
+    actor: Actor,
+    customer_id: UUID,
+    creditor_id: UUID,
+    terms: AutopayTerms,
+    how: Circumstances,
+) -> UUID:
+    """Switch autopay on, or change its terms where it is on; gives the agreement's id."""
+    actor.must(Permission.PAY)
+    customer, _ = _parties(session, actor, customer_id, creditor_id)
+    held = _checked(session, actor, customer_id, creditor_id, terms)
+    found = session.scalar(
+        select(Autopay.id).where(
+            Autopay.customer_id == customer_id,
+            Autopay.creditor_id == creditor_id,
+            Autopay.currency == currency_of(held, customer),
+            Autopay.state != State.OFF,
+        )
+    )
+    if found is None:
+        return switch_on(session, actor, customer_id, creditor_id, terms, how)
+    change(session, actor, found, terms, how)
+    return found
+
+
+def words(
+    session: Session, actor: Actor, customer_id: UUID, creditor_id: UUID, terms: AutopayTerms, language: str
+) -> str:
+    """What would be agreed to, to be read before."""
+    actor.must(Permission.PAY)
+    customer, creditor = _parties(session, actor, customer_id, creditor_id)
+    held = _checked(session, actor, customer_id, creditor_id, terms)
+    currency = currency_of(held, customer)
+    return consent(language, creditor.name, held, terms.cap_minor, currency, terms.offset_days)
 
 
 def switch_on(

@@ -45,8 +45,10 @@ class Proposal:
 class Quote:
     """What a proposal comes to. `beyond`: the limit it exceeds."""
 
-    creditor: Creditor
-    customer: Customer
+    creditor_id: UUID
+    creditor: str
+    customer_id: UUID
+    customer: str
     items: tuple[Payable, ...]
     total: Money
     parts: tuple[Part, ...]
@@ -68,8 +70,10 @@ def quote(session: Session, actor: Actor, wanted: Proposal, language: str) -> Qu
     total = Money(sum(item.free_minor for item in items), first.currency)
     parts = cut(total, wanted.parts, wanted.first_on, limits.first_part_percent)
     return Quote(
-        creditor,
-        customer,
+        creditor.id,
+        creditor.name,
+        customer.id,
+        customer.name,
         tuple(items),
         total,
         tuple(parts),
@@ -105,7 +109,7 @@ def propose(
         session, actor, verb, "plan", plan_id, total_minor=made.total.minor, currency=made.total.currency,
         parts=len(made.parts), beyond=made.beyond.code if made.beyond else None,
     )  # fmt: skip
-    record_fact(session, verb, plan_id, customer_id=made.customer.id, creditor_id=made.creditor.id)
+    record_fact(session, verb, plan_id, customer_id=made.customer_id, creditor_id=made.creditor_id)
     return plan_id
 
 
@@ -177,14 +181,14 @@ def _beyond(
 
 def _write(session: Session, actor: Actor, made: Quote, how: Circumstances, state: str) -> UUID:
     serial = session.scalar(text("SELECT nextval('plan_serial')"))
-    plan_id, customer_id = new_id(), made.customer.id
+    plan_id, customer_id = new_id(), made.customer_id
     assert actor.id is not None  # debtors are people
     session.add(
         Plan(
             id=plan_id,
             reference=f"PLAN-{serial:06d}",
             customer_id=customer_id,
-            creditor_id=made.creditor.id,
+            creditor_id=made.creditor_id,
             currency=made.total.currency,
             total_minor=made.total.minor,
             mandate_id=made.held.mandate_id if made.held else None,
