@@ -8,6 +8,7 @@ from backoffice import filters
 from backoffice.accounts import routes as accounts
 from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
+from backoffice.collections import routes as collections
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
 from backoffice.imports import routes as imports
@@ -34,6 +35,7 @@ NAV = (
     NavItem(N_("Home"), "home.index", "home"),
     NavItem(N_("Reconcile"), "matching.index", "inbox", Permission.SEE_BANK),
     NavItem(N_("Payments"), "payments.index", "card", Permission.SEE_PAYMENTS),
+    NavItem(N_("Collections"), "collections.index", "download", Permission.COLLECT),
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
@@ -56,6 +58,7 @@ def create_app() -> Flask:
             home.blueprint,
             matching.blueprint,
             payments.blueprint,
+            collections.blueprint,
             customers.blueprint,
             receivables.blueprint,
             mandates.blueprint,

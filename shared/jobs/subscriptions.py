@@ -12,6 +12,7 @@ from shared.outbox.facts import Handler
 from shared.payments import account_notices
 from shared.payments import handlers as payments
 from shared.plans import handlers as plans
+from shared.rails import debits
 from shared.rails import handlers as rails
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
@@ -24,6 +25,7 @@ SUBSCRIPTIONS: Subscriptions = {
     "mandate_cancelled": (rails.forget_mandate,),
     "mandate_replaced": (rails.forget_mandate,),
     "mandate_signed": (mandates.complete_mandate,),
+    "debit_agreed": (debits.announce_debit,),
     "matching_requested": (matching.matching_requested,),
     "payment_cancelled": (autopay.debit_failed, plans.part_failed),
     "payment_charged_back": (autopay.debit_failed, plans.part_failed),
@@ -37,6 +39,7 @@ SUBSCRIPTIONS: Subscriptions = {
     "plan_refused": (plans.tell_decision,),
     "provider_payout_told": (rails.look_at_payout,),
     "set_up_done": (rails.keep_signed_mandate,),
+    "statement_imported": (rails.read_statement,),
     "sign_in_link_requested": (identity.send_requested_link,),
 }
 
