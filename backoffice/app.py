@@ -20,6 +20,7 @@ from backoffice.payments import accounts as _accounts  # noqa: F401 - adds its p
 from backoffice.payments import payouts as _payouts  # noqa: F401 - adds its pages
 from backoffice.payments import routes as payments
 from backoffice.payments import words
+from backoffice.plans import routes as plans
 from backoffice.receivables import routes as receivables
 from backoffice.reports import receipts as _receipts  # noqa: F401 - adds its pages
 from backoffice.reports import routes as reports
@@ -38,6 +39,7 @@ NAV = (
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
+    NavItem(N_("Plans and autopay"), "plans.index", "calendar", Permission.SEE_PLANS),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
@@ -60,6 +62,7 @@ def create_app() -> Flask:
             customers.blueprint,
             receivables.blueprint,
             mandates.blueprint,
+            plans.blueprint,
             reports.blueprint,
             bank.blueprint,
             accounts.blueprint,

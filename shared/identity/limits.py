@@ -52,8 +52,8 @@ def install(app: Flask, audience: str) -> None:
         _whoever,
         app=app,
         application_limits=[_BUDGET],
-        # A provider sends a month's events from one address in a minute; their signature is their right to.
-        application_limits_exempt_when=lambda: request.blueprint in ("assets", "health", "webhooks"),
+        # Providers tell of a busy day in bursts, and prove with each webhook who they are.
+        application_limits_exempt_when=lambda: request.blueprint in ("assets", "health"),
         storage_uri=f"windows://{audience}",
         key_prefix=audience,
         strategy="fixed-window",

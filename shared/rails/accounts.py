@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -118,15 +120,13 @@ def access(session: Session, account_id: UUID) -> Access:
     return Access(account_id, row.provider, row.mode, key, _api_url(row.provider, row.mode))
 
 
-def webhook_secrets(session: Session, provider: str, account_id: UUID) -> list[str]:
+def webhook_secrets(connection: psycopg.Connection[Any], provider: str, account_id: UUID) -> list[str]:
     """The current and the previous secret of an active account; not found for any other id."""
-    row = session.execute(
-        text(
-            "SELECT webhook_secret, previous_webhook_secret FROM provider_account"
-            " WHERE id = :id AND provider = :provider AND active"
-        ),
-        {"id": account_id, "provider": provider},
-    ).first()
+    row = connection.execute(
+        "SELECT webhook_secret, previous_webhook_secret FROM provider_account"
+        " WHERE id = %s AND provider = %s AND active",
+        [account_id, provider],
+    ).fetchone()
     if row is None:
         raise NotFound
     return [unseal(bytes(sealed), account_id) for sealed in row if sealed]

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0024_collections"
-down_revision = "0022_payouts"
+revision = "0025_collections"
+down_revision = "0024_plans"
 
 
 SCHEMA = """
