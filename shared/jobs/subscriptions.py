@@ -12,7 +12,7 @@ from shared.outbox.facts import Handler
 from shared.payments import account_notices
 from shared.payments import handlers as payments
 from shared.plans import handlers as plans
-from shared.rails import debits
+from shared.rails import debits, letters
 from shared.rails import handlers as rails
 
 Subscriptions = Mapping[str, tuple[Handler, ...]]
@@ -32,6 +32,7 @@ SUBSCRIPTIONS: Subscriptions = {
     "payment_expired": (autopay.debit_failed, plans.part_failed),
     "payment_failed": (autopay.debit_failed, plans.part_failed),
     "payment_mandate_signed": (rails.keep_mandate_of_payment,),
+    "payment_money_back": (letters.tell_money_back, letters.heed_reason),
     "payment_received": (payments.thank_for_payment,),
     "payment_returned": (autopay.debit_failed, plans.part_failed),
     "plan_accepted": (plans.tell_decision,),
