@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from shared.creditors import actions as creditors
 from shared.errors import DomainError
 from shared.rails.accounts import Keys, account_rows
 from shared.rails.accounts import add_account as add_provider_account
+from shared.rails.accounts import change_keys as change_provider_keys
 from shared.rails.states import TRANSITIONS
 
 # From which variables the keys of each provider are read; never from arguments, which others may see.
@@ -57,6 +59,25 @@ def add_provider(
         screen.print(f"{provider} of {row.creditor}, {row.mode}")
         if row.webhook_url:
             screen.print(f"Register this webhook: {row.webhook_url}", soft_wrap=True)
+
+
+def change_keys(
+    provider: Annotated[str, typer.Argument(help="stripe or gocardless")],
+    creditor: Annotated[str, typer.Option(help="Code of the creditor whose account it is.")],
+    as_json: AsJson = False,
+) -> None:
+    """Replace the keys of an account by those in the environment. Example: quittance provider keys stripe --creditor VERNAISON"""
+    if provider not in _VARIABLES:
+        raise typer.BadParameter("expected stripe or gocardless")
+    with opened(as_json):
+        keys, mode = _keys(provider)
+        with db.writing(SYSTEM) as session:
+            owner = creditors.by_code(session, creditor)
+            account_id = change_provider_keys(session, SYSTEM, provider, owner, keys, mode)
+    if as_json:
+        answer({"id": str(account_id), "provider": provider, "mode": mode})
+    else:
+        screen.print(f"{provider} of {creditor}: new keys in place")
 
 
 def list_providers(as_json: AsJson = False) -> None:
@@ -111,7 +132,9 @@ def draw_states(
 def _keys(provider: str) -> tuple[Keys, str]:
     """The keys in the environment, and the mode the key of the API is for."""
     secret_name, webhook_name, shown_name = _VARIABLES[provider]
-    secret, webhook = _read(secret_name), _read(webhook_name)
+    secret = _read(secret_name)
+    # The endpoint's address is known only once there is an account: until its secret is given nobody can sign for it.
+    webhook = os.environ.get(webhook_name, "").strip() or secrets.token_urlsafe(32)
     shown = _read(shown_name) if shown_name else None
     mode = _mode(provider, secret_name, secret)
     if shown and shown_name and not shown.startswith(f"pk_{mode}_"):

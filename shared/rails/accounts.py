@@ -19,14 +19,17 @@ from shared.config import settings
 from shared.creditors.models import Creditor
 from shared.db import REFUSALS
 from shared.errors import ConfigurationError, Conflict, NotFound
-from shared.identity.secret import seal, unseal
 from shared.ids import new_id
 from shared.rails.models import ProviderAccount, Rail
 from shared.rails.providers.protocols import Access
 from shared.rails.rules import CLEARING, OFF_AT_FIRST, OFFERS
 from shared.rails.snapshot import Method
+from shared.sealing import seal, unseal
 
 REFUSALS["provider_account_active"] = Conflict("This creditor has an account with this provider already.")
+
+
+_SEALED = "provider key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ def add_account(
         events_until=clock.now(),
         created_at=clock.now(),
         publishable_key=keys.publishable if keys else None,
-        credentials=seal(keys.secret, account_id) if keys else None,
-        webhook_secret=seal(keys.webhook_secret, account_id) if keys else None,
+        credentials=seal(keys.secret, _SEALED, account_id) if keys else None,
+        webhook_secret=seal(keys.webhook_secret, _SEALED, account_id) if keys else None,
     )
     session.add(account)
     session.flush()
@@ -97,6 +100,34 @@ def switch_rail(
     record(session, actor, "switch_rail", "provider_account", account_id, method=method, enabled=enabled)
 
 
+def change_keys(
+    session: Session, actor: Actor, provider: str, creditor: Creditor, keys: Keys, mode: str
+) -> UUID:
+    """Replace all keys of an account, after one was withdrawn or the installation's secret was lost. The webhook secret
+    before counts no more. The mode stays: what was paid in a test world is not found in the real one."""
+    actor.must(Permission.MANAGE_CREDITORS)
+    account = session.scalar(
+        select(ProviderAccount).where(
+            ProviderAccount.creditor_id == creditor.id,
+            ProviderAccount.provider == provider,
+            ProviderAccount.active,
+        )
+    )
+    if account is None:
+        raise NotFound
+    if account.mode != mode:
+        raise Conflict("This account is of another mode: test and live payments are never mixed.")
+    account.publishable_key = keys.publishable
+    account.credentials = seal(keys.secret, _SEALED, account.id)
+    account.webhook_secret, account.previous_webhook_secret = (
+        seal(keys.webhook_secret, _SEALED, account.id),
+        None,
+    )
+    session.flush()
+    record(session, actor, "change_provider_keys", "provider_account", account.id, provider=provider)
+    return account.id
+
+
 def change_webhook_secret(session: Session, actor: Actor, account_id: UUID, secret: str) -> None:
     """Take a new secret; the one before stays good until the next change, for what is on its way."""
     actor.must(Permission.MANAGE_CREDITORS)
@@ -104,7 +135,7 @@ def change_webhook_secret(session: Session, actor: Actor, account_id: UUID, secr
     if account is None:
         raise NotFound
     account.previous_webhook_secret = account.webhook_secret
-    account.webhook_secret = seal(secret, account_id)
+    account.webhook_secret = seal(secret, _SEALED, account_id)
     session.flush()
     record(session, actor, "change_webhook_secret", "provider_account", account_id)
 
@@ -116,7 +147,7 @@ def access(session: Session, account_id: UUID) -> Access:
             ProviderAccount.id == account_id
         )
     ).one()
-    key = unseal(row.credentials, account_id) if row.credentials else ""
+    key = unseal(row.credentials, _SEALED, account_id) if row.credentials else ""
     return Access(account_id, row.provider, row.mode, key, _api_url(row.provider, row.mode))
 
 
@@ -129,7 +160,7 @@ def webhook_secrets(connection: psycopg.Connection[Any], provider: str, account_
     ).fetchone()
     if row is None:
         raise NotFound
-    return [unseal(bytes(sealed), account_id) for sealed in row if sealed]
+    return [unseal(bytes(sealed), _SEALED, account_id) for sealed in row if sealed]
 
 
 def _api_url(provider: str, mode: str) -> str | None:
