@@ -30,7 +30,7 @@ from tests.make.stripe_rails import StripeBooks, stripe_at
 from tests.make.truth import assert_books_agree
 from tests.slices.stripe_sandbox import Inbox, simulator, until
 
-EXAMPLES = 1500 if DEEP else 12
+EXAMPLES = 1500 if DEEP else 8
 # What may happen to a card payment at Stripe; what cannot happen at that moment is left out.
 AT_STRIPE = ("declined", "confirmed", "refund", "refund fails", "dispute", "won", "lost", "cancelled")
 AT_GOCARDLESS = (
