@@ -20,6 +20,9 @@ _EVIDENCE = {
     "payer account": N_("the payer’s account"),
     "announcement": N_("the announcement"),
     "a person": N_("a person"),
+    "payout reference": N_("the payout’s reference"),
+    "payer name": N_("the payer’s name"),
+    "arrival date": N_("the day of arrival"),
 }
 
 

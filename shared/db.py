@@ -1,4 +1,5 @@
-"""The only two doors to the database: `reading` and `writing`. Nothing else opens a transaction or commits.
+"""The only doors to the database: `reading` and `writing`, and for single statements `appending`. Nothing else opens a
+transaction or commits.
 
 Who acts decides the database role: a debtor's person goes through `quittance_portal`, which sees only the rows
 of their customers (row-level security); the creditor's people and the system go through `quittance_backoffice`.
@@ -64,6 +65,21 @@ def writing(actor: Actor, *, presenting: str = "") -> Iterator[Session]:
             session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
             session.commit()
         except (DBAPIError, psycopg.Error) as error:
+            raise _refusal(error) from error
+
+
+@contextmanager
+def appending(actor: Actor) -> Iterator[psycopg.Connection[Any]]:
+    """Statements that stand alone, each committed as it is carried out, in nobody's scope: for what is only kept as it
+    came. Row-level security holds as ever; a promise that needs two statements belongs into `writing`."""
+    with _engine(_role_of(actor), alone=True).connect() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        try:
+            yield raw
+        except psycopg.Error as error:
+            if raw.broken:
+                connection.invalidate()
             raise _refusal(error) from error
 
 
@@ -203,22 +219,27 @@ def conninfo(role: str) -> str:
     return psycopg.conninfo.make_conninfo(**arguments)
 
 
-_engines: dict[str, Engine] = {}
+_engines: dict[tuple[str, bool], Engine] = {}
 _making = Lock()
 
 
-def _engine(role: str) -> Engine:
+def _engine(role: str, *, alone: bool = False) -> Engine:
+    """The connections of a role; those that commit each statement are apart, and are not asked first whether they live:
+    who uses them is asked again by the other side."""
     with _making:
-        if role not in _engines:
-            _engines[role] = create_engine(
+        if (role, alone) not in _engines:
+            engine = create_engine(
                 role_url(role),
                 pool_size=10,
                 max_overflow=10,
-                pool_pre_ping=True,
+                pool_pre_ping=not alone,
                 hide_parameters=True,  # a failed statement is logged; what it carried may be a secret
                 connect_args={"prepare_threshold": 3},
             )
-        return _engines[role]
+            _engines[role, alone] = (
+                engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
+            )
+        return _engines[role, alone]
 
 
 def _create_database(server: EmbeddedPostgres) -> None:

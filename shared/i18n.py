@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,14 @@ def ngettext(language: str, one: str, many: str, count: int, /, **params: Any) -
 
 
 def tell(language: str, error: DomainError) -> str:
-    """A refusal's sentence in the reader's language."""
-    return gettext(language, error.sentence, **error.params)
+    """A refusal's sentence in the reader's language; its amounts and days as the language writes them."""
+    return gettext(language, error.sentence, **{name: _told(language, v) for name, v in error.params.items()})
+
+
+def _told(language: str, value: Any) -> Any:
+    if isinstance(value, Money):
+        return money(language, value.minor, value.currency)
+    return day(language, value) if isinstance(value, date) else value
 
 
 def N_(message: str) -> str:  # noqa: N802 - the name gettext tools know for "translate me later"
@@ -92,8 +99,8 @@ def amount(language: str, minor: int, currency: str) -> str:
     return str(format_decimal(Money(minor, currency).decimal, format=pattern, locale=_LOCALES[language]))
 
 
-def number(language: str, value: int | float) -> str:
-    return str(format_decimal(value, locale=_LOCALES[language]))
+def number(language: str, value: int | float | Decimal) -> str:
+    return str(format_decimal(value, locale=_LOCALES[language], decimal_quantization=False))
 
 
 def day(language: str, value: date, form: str = "medium") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from shared.cli import books, importing, operating, people
+from shared.cli import books, importing, operating, payments, people
 
 app = typer.Typer(
     name="quittance",
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 creditor = typer.Typer(help="Legal entities that are owed.", no_args_is_help=True)
 account = typer.Typer(help="Their bank accounts.", no_args_is_help=True)
+provider = typer.Typer(help="Providers of payments.", no_args_is_help=True)
 user = typer.Typer(help="The creditor's people.", no_args_is_help=True)
 debtor = typer.Typer(help="The debtors' people.", no_args_is_help=True)
 imports = typer.Typer(help="Files in. Importing the same file twice changes nothing.", no_args_is_help=True)
@@ -27,6 +28,9 @@ app.command("demo")(operating.demo)
 app.command("check")(books.check)
 app.command("match")(books.match)
 app.command("bench")(operating.bench)
+app.command("draw-states")(payments.draw_states)
+provider.command("add")(payments.add_provider)
+provider.command("list")(payments.list_providers)
 creditor.command("add")(people.add_creditor)
 creditor.command("collect")(people.let_collect)
 creditor.command("wait")(people.set_wait)
@@ -40,6 +44,7 @@ imports.command("statement")(importing.statement)
 for name, group in (
     ("creditor", creditor),
     ("account", account),
+    ("provider", provider),
     ("user", user),
     ("debtor", debtor),
     ("import", imports),

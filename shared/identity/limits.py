@@ -52,6 +52,7 @@ def install(app: Flask, audience: str) -> None:
         _whoever,
         app=app,
         application_limits=[_BUDGET],
+        # Providers tell of a busy day in bursts, and prove with each webhook who they are.
         application_limits_exempt_when=lambda: request.blueprint in ("assets", "health"),
         storage_uri=f"windows://{audience}",
         key_prefix=audience,

@@ -31,6 +31,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("facts_equal_the_books", rails.facts_equal_the_books),
     ("payments_start_once", rails.payments_start_once),
     ("parts_follow_their_payment", rails.parts_follow_their_payment),
+    ("clearing_accounts_equal_what_moved", rails.clearing_accounts_equal_what_moved),
     ("audit_chain", audit.chain),
 )
 

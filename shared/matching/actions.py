@@ -26,6 +26,8 @@ from shared.outbox.actions import record_fact
 from shared.payments.announcing import settle_announcements
 from shared.payments.models import ExpectedPayment
 from shared.payments.receipts import NewReceipt, receive, take_back, tell
+from shared.rails import payout_arrivals
+from shared.rails.payout_arrivals import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def apply(
 ) -> None:
     """Book certain decisions: receipts per customer, allocations, expected payments closed, facts for the mails."""
     applied = [(line, decision) for line, decision in decided if decision.outcome == APPLIED]
+    book_payouts(session, applied, match_ids)
     booked = [_booking(line, d.allocations, match_ids[line.id], d.rule) for line, d in applied]
     _book(session, booked)
     arrived = [d.expected_payment_id for _, d in applied if d.expected_payment_id]
@@ -102,6 +105,18 @@ def apply(
             .values(received_at=clock.now())
         )
     settle_announcements(session, [(a.item.id, a.amount_minor) for _, d in applied for a in d.allocations])
+
+
+def book_payouts(
+    session: Session, applied: Sequence[tuple[BankLine, Decision]], match_ids: dict[UUID, UUID]
+) -> None:
+    """Lines that are payouts clear their provider's account; no customer has a part in them."""
+    arrivals = [
+        Arrival(d.payout_id, line.id, match_ids[line.id], line.amount_minor, line.booked_on)
+        for line, d in applied
+        if d.payout_id
+    ]
+    payout_arrivals.arrive(session, arrivals)
 
 
 def assign(
@@ -160,6 +175,7 @@ def undo(session: Session, actor: Actor, match_id: UUID, reason: str) -> None:
         {"match": match_id},
     ).all()
     take_back(session, receipts, reason=reason)
+    payout_arrivals.take_back(session, match_id)
     _reverse_covered(session, match_id, reason)
     session.add(
         Match(

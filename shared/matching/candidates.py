@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
+from shared.matching.payout_rules import Awaited
 from shared.matching.rules import Announced, BankLine, Candidates, Item, number_keys
 from shared.payments import reference
 
@@ -44,6 +45,16 @@ _PAYERS = text("""
     JOIN customer m ON m.id = c.id OR m.group_code = c.group_code
     WHERE k.iban = ANY (:ibans) ORDER BY k.iban, m.id""")
 
+_AWAITED = text("""
+    SELECT p.id, a.provider, p.provider_ref AS ref, p.statement_text, p.outstanding_minor, p.arrives_on,
+           p.bank_line_id, a.creditor_id, p.currency
+    FROM payout p JOIN provider_account a ON a.id = p.account_id
+    WHERE p.outstanding_minor <> 0 AND a.creditor_id = ANY (:creditors)
+    ORDER BY p.arrives_on, p.id""")
+_PROVIDERS = text("""
+    SELECT DISTINCT creditor_id, provider FROM provider_account
+    WHERE provider <> 'own_bank' AND creditor_id = ANY (:creditors)""")
+
 
 def lines(session: Session, ids: Sequence[UUID]) -> list[BankLine]:
     """Bank lines as the rules see them; the amount of a receipt is what is still to be assigned of it."""
@@ -72,7 +83,7 @@ def _as_printed(*references: str | None) -> tuple[str, ...]:
 
 
 def find(session: Session, found: Sequence[BankLine]) -> dict[UUID, Candidates]:
-    """The candidates of each line, of its own creditor and currency. Four statements, whatever the number of lines."""
+    """The candidates of each line, of its own creditor and currency. Six statements, whatever the number of lines."""
     numbers = _items_by_number(session, found)
     references = _announced(
         session, _BY_REFERENCE, {"references": sorted(set().union(*map(_references, found)))}
@@ -83,6 +94,7 @@ def find(session: Session, found: Sequence[BankLine]) -> dict[UUID, Candidates]:
         payers.setdefault(row.iban, set()).add(row.id)
     everybody = sorted(set().union(*payers.values())) if payers else []
     waiting = _announced(session, _BY_PAYER, {"payers": everybody}) if everybody else []
+    payouts, providers = awaited(session, found), _providers(session, found)
     result = {}
     for line in found:
         own = (line.creditor_id, line.currency)
@@ -94,7 +106,27 @@ def find(session: Session, found: Sequence[BankLine]) -> dict[UUID, Candidates]:
             by_number=[item for key in sorted(number_keys(line)) for item in numbers.get((*own, key), ())],
             payers=frozenset(mine),
             references=frozenset(asked),
+            payouts=payouts.get(own, ()),
+            providers=frozenset(providers.get(line.creditor_id, ())),
         )
+    return result
+
+
+def awaited(session: Session, found: Iterable[BankLine]) -> dict[tuple[UUID, str], list[Awaited]]:
+    """What the bank has still to show of the providers' payouts, by creditor and currency."""
+    result: dict[tuple[UUID, str], list[Awaited]] = {}
+    for r in session.execute(_AWAITED, {"creditors": list({line.creditor_id for line in found})}):
+        payout = Awaited(
+            r.id, r.provider, r.ref, r.statement_text, r.outstanding_minor, r.arrives_on, r.bank_line_id
+        )
+        result.setdefault((r.creditor_id, r.currency), []).append(payout)
+    return result
+
+
+def _providers(session: Session, found: Iterable[BankLine]) -> dict[UUID, set[str]]:
+    result: dict[UUID, set[str]] = {}
+    for r in session.execute(_PROVIDERS, {"creditors": list({line.creditor_id for line in found})}):
+        result.setdefault(r.creditor_id, set()).add(r.provider)
     return result
 
 

@@ -10,7 +10,9 @@ from shared.ledger.rules import UNASSIGNED
 _LINES = text("""
     SELECT l.id FROM bank_line l
     LEFT JOIN (SELECT bank_line_id, sum(amount_minor) AS minor FROM receipt GROUP BY 1) r ON r.bank_line_id = l.id
-    WHERE l.open_minor <> greatest(l.amount_minor, 0) - coalesce(r.minor, 0) LIMIT 1""")
+    LEFT JOIN (SELECT bank_line_id, sum(amount_minor) AS minor FROM payout_arrival GROUP BY 1) p
+        ON p.bank_line_id = l.id AND l.amount_minor > 0
+    WHERE l.open_minor <> greatest(l.amount_minor, 0) - coalesce(r.minor, 0) - coalesce(p.minor, 0) LIMIT 1""")
 _UNASSIGNED = text("""
     SELECT c.code, coalesce(l.minor, 0) AS lines, coalesce(j.minor, 0) AS ledger
     FROM (SELECT creditor_id, currency, sum(open_minor) AS minor FROM bank_line GROUP BY 1, 2) l
@@ -23,7 +25,9 @@ _UNASSIGNED = text("""
 
 def lines_equal_their_receipts(session: Session) -> str | None:
     found = session.scalar(_LINES)
-    return f"bank line {found}: what is left is not the amount less its receipts" if found else None
+    return (
+        f"bank line {found}: what is left is not the amount less its receipts and payouts" if found else None
+    )
 
 
 def unassigned_money_equals_the_ledger(session: Session) -> str | None:

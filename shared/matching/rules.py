@@ -13,9 +13,10 @@ from datetime import date
 from uuid import UUID
 
 from shared.i18n import N_
+from shared.matching.payout_rules import Awaited, which_payout
 
 # Stored with every match. Raise it when a rule's meaning changes.
-VERSION = 1
+VERSION = 2
 
 APPLIED, UNMATCHED, NOT_RECEIVABLE = "applied", "unmatched", "not_receivable"
 
@@ -76,6 +77,9 @@ class Candidates:
     payers: frozenset[UUID] = frozenset()
     # Valid creditor references on the line, ours or not.
     references: frozenset[str] = frozenset()
+    # Payouts that the bank has still to show, and the providers who make them.
+    payouts: Sequence[Awaited] = ()
+    providers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,13 @@ class Decision:
     allocations: tuple[Allocated, ...] = ()
     expected_payment_id: UUID | None = None
     evidence: tuple[str, ...] = ()
+    payout_id: UUID | None = None
 
 
 def decide(line: BankLine, candidates: Candidates) -> Decision:
-    """The one decision about a line: applied only when certain."""
+    """The one decision about a line: applied only when certain. What may be a payout is no customer's."""
+    if decision := _by_payout(line, candidates):
+        return decision
     if line.amount_minor <= 0:
         return Decision(
             NOT_RECEIVABLE, "debit", N_("Money that left the account is no receipt."), confidence=1.0
@@ -110,6 +117,33 @@ def decide(line: BankLine, candidates: Candidates) -> Decision:
         if decision := stage(line, candidates):
             return decision
     return _unmatched("nothing", N_("Nothing on this line names an invoice or an announced payment."))
+
+
+def _by_payout(line: BankLine, candidates: Candidates) -> Decision | None:
+    """A provider's payout by its reference and amount, or by amount, payer and day where only one fits."""
+    if line.is_reversal and line.amount_minor > 0:
+        return None
+    found = which_payout(
+        line_id=line.id,
+        texts=" ".join([*line.references, *line.texts, line.party_name or ""]),
+        minor=line.amount_minor,
+        booked_on=line.booked_on,
+        awaited=candidates.payouts,
+        providers=candidates.providers,
+    )
+    if found is None:
+        return None
+    if found.payout is None:
+        return _unmatched("payout", found.why, **found.params)
+    return Decision(
+        APPLIED,
+        "payout",
+        found.why,
+        found.params,
+        0.9999,
+        evidence=found.evidence,
+        payout_id=found.payout.id,
+    )
 
 
 def _by_reference(line: BankLine, candidates: Candidates) -> Decision | None:

@@ -35,12 +35,15 @@ BATCH = 500
 _ATTEMPTS = 3
 
 # A line is looked at when it still holds money and the engine may decide: a person's word on it is final, and so
-# is an undo. Payments out are recorded once, as no receipt.
+# is an undo. Payments out are recorded once, as no receipt, and looked at again only for a payout that takes as much.
 _TO_DECIDE = """
     SELECT l.id FROM bank_line l
     WHERE (l.open_minor > 0 OR l.amount_minor <= 0)
       AND NOT EXISTS (SELECT FROM match m WHERE m.bank_line_id = l.id
-                      AND m.outcome IN ('applied', 'undone', 'not_receivable'))"""
+                      AND (m.outcome IN ('applied', 'undone') OR (m.outcome = 'not_receivable' AND NOT EXISTS (
+                          SELECT FROM payout p JOIN provider_account a ON a.id = p.account_id
+                          WHERE p.outstanding_minor < 0 AND p.outstanding_minor = l.amount_minor
+                            AND (a.creditor_id, p.currency) = (l.creditor_id, l.currency)))))"""
 _WAITING = text(f"""{_TO_DECIDE}
       AND (CAST(:statement AS text) IS NULL OR l.statement_id IN
               (SELECT id FROM bank_statement WHERE reference = :statement OR id::text = :statement))
@@ -138,13 +141,13 @@ def _decide_all(
     for line in found:
         decision = decide(line, options[line.id])
         if decision.outcome == APPLIED:
-            announced = decision.expected_payment_id
-            if announced in used or _used_before(decision.allocations, used):
+            claimed = decision.expected_payment_id or decision.payout_id
+            if claimed in used or _used_before(decision.allocations, used):
                 why = N_("Another line of this run settles the same item: only one of them can be right.")
                 decision = Decision(UNMATCHED, decision.rule, why)
             else:
-                if announced:
-                    used[announced] = line.amount_minor
+                if claimed:
+                    used[claimed] = line.amount_minor
                 for part in decision.allocations:
                     used[part.item.id] = used.get(part.item.id, 0) + part.amount_minor
         results.append(Result(line, decision))

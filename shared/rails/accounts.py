@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -117,15 +120,13 @@ def access(session: Session, account_id: UUID) -> Access:
     return Access(account_id, row.provider, row.mode, key, _api_url(row.provider, row.mode))
 
 
-def webhook_secrets(session: Session, provider: str, account_id: UUID) -> list[str]:
+def webhook_secrets(connection: psycopg.Connection[Any], provider: str, account_id: UUID) -> list[str]:
     """The current and the previous secret of an active account; not found for any other id."""
-    row = session.execute(
-        text(
-            "SELECT webhook_secret, previous_webhook_secret FROM provider_account"
-            " WHERE id = :id AND provider = :provider AND active"
-        ),
-        {"id": account_id, "provider": provider},
-    ).first()
+    row = connection.execute(
+        "SELECT webhook_secret, previous_webhook_secret FROM provider_account"
+        " WHERE id = %s AND provider = %s AND active",
+        [account_id, provider],
+    ).fetchone()
     if row is None:
         raise NotFound
     return [unseal(bytes(sealed), account_id) for sealed in row if sealed]
@@ -140,3 +141,45 @@ def _api_url(provider: str, mode: str) -> str | None:
             "The sandbox of %(provider)s is not running: start the demo.", provider=provider
         )
     return url
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as an administrator sees it: never a key. `rails`: (method, enabled, countries)."""
+
+    id: UUID
+    provider: str
+    mode: str
+    creditor: str
+    clearing_account: str
+    active: bool
+    has_key: bool
+    has_webhook_secret: bool
+    last_event_at: datetime | None
+    rails: list[tuple[str, bool, list[str]]]
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where the provider is told to send its events; None: it sends none."""
+        if self.provider == "own_bank":
+            return None
+        return f"{settings().portal_url}/webhooks/{self.provider}/{self.id}"
+
+
+_ROWS = text("""
+    SELECT a.id, a.provider, a.mode, c.code AS creditor, a.clearing_account, a.active,
+           a.credentials IS NOT NULL AS has_key, a.webhook_secret IS NOT NULL AS has_webhook_secret,
+           (SELECT received_at FROM provider_event e WHERE e.account_id = a.id ORDER BY e.id DESC LIMIT 1) AS last_event_at,
+           (SELECT json_agg(json_build_array(r.method, r.enabled, r.countries) ORDER BY r.method)
+            FROM rail r WHERE r.account_id = a.id) AS rails
+    FROM provider_account a JOIN creditor c ON c.id = a.creditor_id
+    WHERE CAST(:id AS uuid) IS NULL OR a.id = :id ORDER BY c.code, a.provider, a.created_at LIMIT 200""")
+
+
+def account_rows(session: Session, actor: Actor, account_id: UUID | None = None) -> list[AccountRow]:
+    """The accounts at providers, all or one."""
+    actor.must(Permission.MANAGE_CREDITORS)
+    return [
+        AccountRow(**{**row._mapping, "rails": [tuple(each) for each in row.rails or ()]})
+        for row in session.execute(_ROWS, {"id": account_id})
+    ]

@@ -43,7 +43,13 @@ ALERTS = {
     ),
     "dispute": N_("The payer disputes this payment with their bank: answer at %(provider)s in time."),
     "came_back": N_("The payer's bank took this payment back: %(reason)s"),
-    "payout_differs": N_("A payout is not the sum of its lines: %(amount)s remains to be explained."),
+    "no_notice": N_(
+        "%(customer)s has no e-mail address: tell them yourself of the direct debit of %(day)s, in time."
+    ),
+    "payout_differs": N_(
+        "Payout %(payout)s is not the sum of what we know: %(amount)s remains to be explained. It was not booked."
+    ),
+    "payout_failed": N_("A payout of %(amount)s did not reach the bank: %(provider)s holds the money again."),
 }
 
 _RAISE = text(

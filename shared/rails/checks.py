@@ -23,6 +23,24 @@ _LIVE = text("""
     WHERE i.live <> (p.status IN ('created', 'unknown', 'awaiting_payer', 'processing'))
        OR i.holds <> (p.status IN ('unknown', 'processing')) LIMIT 1""")
 
+# What stands with a provider: money of our payments, less fees, more of what is nobody's, less what reached the bank.
+_CLEARING = text("""
+    WITH made AS (
+        SELECT f.account_id, f.currency,
+               CASE WHEN f.kind IN ('received', 'chargeback_reversed', 'refund_returned') THEN f.amount_minor
+                    ELSE -f.amount_minor END AS minor
+        FROM payment_fact f WHERE f.kind <> 'paid_out'
+        UNION ALL SELECT account_id, currency, remainder_minor - fees_minor FROM payout WHERE booked_at IS NOT NULL
+        UNION ALL SELECT p.account_id, p.currency, -r.amount_minor FROM payout_arrival r JOIN payout p ON p.id = r.payout_id)
+    SELECT c.code, a.provider, currency, coalesce(m.minor, 0) AS made, coalesce(j.minor, 0) AS ledger
+    FROM (SELECT a.creditor_id, a.clearing_account, m.currency, sum(m.minor) AS minor
+          FROM made m JOIN provider_account a ON a.id = m.account_id GROUP BY 1, 2, 3) m
+    FULL JOIN (SELECT e.creditor_id, l.account AS clearing_account, e.currency, sum(l.amount_minor) AS minor
+               FROM journal_line l JOIN journal_entry e ON e.id = l.entry_id
+               WHERE l.account LIKE '511%' GROUP BY 1, 2, 3) j USING (creditor_id, clearing_account, currency)
+    JOIN provider_account a USING (creditor_id, clearing_account) JOIN creditor c ON c.id = a.creditor_id
+    WHERE coalesce(m.minor, 0) <> coalesce(j.minor, 0) LIMIT 1""")
+
 
 def facts_equal_the_books(session: Session) -> str | None:
     found = session.scalar(_BOOKED)
@@ -37,3 +55,13 @@ def payments_start_once(session: Session) -> str | None:
 def parts_follow_their_payment(session: Session) -> str | None:
     found = session.scalar(_LIVE)
     return f"payment {found}: its items are not held as its status says" if found else None
+
+
+def clearing_accounts_equal_what_moved(session: Session) -> str | None:
+    found = session.execute(_CLEARING).first()
+    return (
+        f"{found.provider} of {found.code}: {found.currency} payments, fees and payouts make {found.made},"
+        f" the clearing account {found.ledger} (minor units)"
+        if found
+        else None
+    )

@@ -1,4 +1,4 @@
-"""Reactions to what became of set-ups and payments."""
+"""Reactions to what became of set-ups, payments and payouts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from shared.ids import new_id
 from shared.mandates.actions import ProviderMandate, note_provider_mandate
 from shared.mandates.rules import State
 from shared.outbox.facts import Fact
+from shared.rails.collection_lines import read_lines
 from shared.rails.models import Operation, Payment, ProviderAccount, SetUp
+from shared.rails.payouts import expect
 
 _KEEPER = text("""
     SELECT m.customer_id, a.id AS account_id FROM mandate m
@@ -51,6 +53,18 @@ def forget_mandate(session: Session, fact: Fact) -> None:
                 created_at=clock.now(),
             )
         )
+
+
+def look_at_payout(session: Session, fact: Fact) -> None:
+    """A webhook spoke of a payout: fetch it. Told once more, it is looked at once more."""
+    assert fact.subject_id is not None
+    expect(session, fact.subject_id, fact.payload["ref"])
+
+
+def read_statement(session: Session, fact: Fact) -> None:
+    """A statement came: look in it for what the bank collected for us, and for what came back."""
+    assert fact.subject_id is not None
+    read_lines(session, fact.subject_id)
 
 
 def _keep(session: Session, made: SetUp | Payment, signed: dict[str, Any], evidence: dict[str, Any]) -> None:

@@ -11,13 +11,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.actor import SYSTEM, VISITOR
-from shared.db import driver, reading, writing
+from shared.db import appending, reading, writing
 from shared.errors import DomainError
 from shared.outbox.actions import record_fact
 from shared.rails.accounts import access, webhook_secrets
@@ -76,19 +77,21 @@ _AGAIN = text(
 def accept(provider: str, account_id: UUID, headers: Mapping[str, str], raw: bytes) -> int:
     """Verify a webhook and store its events, each once; gives how many it held. BadSignature: nothing was stored."""
     reader = webhooks_of(provider)
-    with writing(VISITOR) as session:
-        secrets = webhook_secrets(session, provider, account_id)
+    with appending(VISITOR) as connection:
+        secrets = webhook_secrets(connection, provider, account_id)
         events = reader.read(headers, raw, secrets, clock.now())
-        store(session, account_id, events)
+        _store(connection, account_id, events)
     return len(events)
 
 
-def store(session: Session, account_id: UUID, events: Iterable[tuple[EventRef, bytes]]) -> None:
-    """Keep events raw; one that is known is not kept again."""
+def _store(
+    connection: psycopg.Connection[Any], account_id: UUID, events: Iterable[tuple[EventRef, bytes]]
+) -> None:
+    """Keep events raw, all of a webhook in one statement; one that is known is not kept again."""
     rows = [(event.event_id, event.type, payload) for event, payload in events]
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
-        driver(session).execute(_STORE, [account_id, clock.now(), *columns])
+        connection.execute(_STORE, [account_id, clock.now(), *columns])
 
 
 def read_waiting(stop: threading.Event | None = None) -> int:

@@ -158,7 +158,9 @@ class EventRef:
 class PayoutLine:
     """One line of a payout. `net` exact, as text of a decimal in minor units: providers bill fractions of a cent.
 
-    `kind`: payment | refund | refund_returned | returned | charged_back | chargeback_reversed | fee | other.
+    `ref`: unique within its payout. `kind`: payment | refund | refund_returned | returned | charged_back |
+    chargeback_reversed | fee | payout_returned (an earlier payout came back) | other. Gross and fee carry their signs:
+    net = gross - fee.
     """
 
     ref: str

@@ -18,13 +18,13 @@ from shared.actor import SYSTEM
 from shared.db import reading, writing
 from shared.errors import DomainError
 from shared.ids import new_id
-from shared.rails import setting_up
+from shared.rails import payouts, setting_up
 from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.applying import apply
 from shared.rails.models import Operation
-from shared.rails.providers.protocols import Busy, MandateSeen, Rejected, SetsUp, SetUpSeen, Unclear
-from shared.rails.snapshot import Snapshot
+from shared.rails.providers.protocols import Busy, MandateSeen, PaysOut, Rejected, SetsUp, SetUpSeen, Unclear
+from shared.rails.snapshot import PayoutSeen, Snapshot
 
 log = structlog.get_logger("rails")
 
@@ -44,6 +44,7 @@ _TAKE = """
 _ACCOUNTS = {
     "payment": "account_id",
     "set_up": "account_id",
+    "payout": "account_id",
     "mandate": "(SELECT a.id FROM provider_account a WHERE a.creditor_id = t.creditor_id"
     " AND a.provider = t.provider ORDER BY a.active DESC, a.created_at DESC LIMIT 1)",
 }
@@ -67,7 +68,7 @@ _GIVE_UP = text("""
 
 
 def sync_due(stop: threading.Event | None = None) -> int:
-    """Fetch what is due, payments, set-ups and mandates; gives how many were fetched."""
+    """Fetch what is due, payments, set-ups, payouts and mandates; gives how many were fetched."""
     fetched = 0
     while not (stop and stop.is_set()) and any(_sync(table) for table in _ACCOUNTS):
         fetched += 1
@@ -102,6 +103,8 @@ def _sync(table: str) -> bool:
             apply(session, taken.id, seen, asked_at=taken.version)
         elif isinstance(seen, SetUpSeen):
             setting_up.apply(session, taken.id, seen)
+        elif isinstance(seen, PayoutSeen):
+            payouts.apply(session, taken.id, seen)
         elif isinstance(seen, MandateSeen):
             setting_up.apply_mandate(session, taken.id, seen)
         # A mandate is at rest until an event points at it.
@@ -111,7 +114,7 @@ def _sync(table: str) -> bool:
     return True
 
 
-def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | MandateSeen | timedelta:
+def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | PayoutSeen | MandateSeen | timedelta:
     """What the provider has; without an answer this time, how long to wait before it is asked again."""
     if taken.provider_ref is None:
         return _AGAIN
@@ -120,6 +123,9 @@ def _fetch(table: str, taken: Row[Any]) -> Snapshot | SetUpSeen | MandateSeen | 
             adapter = adapter_of(access(session, taken.account_id))
         if table == "payment":
             return adapter.fetch(taken.provider_ref)
+        if table == "payout":
+            assert isinstance(adapter, PaysOut)
+            return adapter.payout(taken.provider_ref)
         assert isinstance(adapter, SetsUp)
         if table == "mandate":
             return adapter.fetch_mandate(taken.provider_ref)

@@ -19,12 +19,18 @@ from shared.creditors.models import Creditor
 from shared.errors import DomainError
 from shared.ledger.fec_writer import FecLine, fec_name, write_fec
 from shared.ledger.rules import BANK, CUSTOMERS, TAKEN_OVER, UNASSIGNED
+from shared.rails.payout_rules import REMAINDER
+from shared.rails.rules import CLEARING, FEES
 
+_PROVIDERS = {"stripe": "Stripe", "gocardless": "GoCardless", "own_bank": "prélèvements remis"}
 _JOURNALS = {"BQ": "Banque"}
 _ACCOUNTS = {
     BANK: "Banque",
     UNASSIGNED: "Compte d'attente",
     CUSTOMERS: "Clients",
+    FEES: "Services bancaires et assimilés",
+    REMAINDER: "Encaissements de prestataires à identifier",
+    **{account: f"Encaissements {_PROVIDERS[name]}" for name, account in CLEARING.items()},
     TAKEN_OVER: "Bilan d'ouverture",
 }
 _BATCH = 2000

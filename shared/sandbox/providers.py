@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from shared.actor import SYSTEM
 from shared.config import settings
-from shared.db import reading
+from shared.db import driver, reading
 from shared.rails.accounts import webhook_secrets
 from shared.sandbox.gocardless import app as gocardless
 from shared.sandbox.gocardless.client import Control as GoCardlessControl
@@ -53,5 +53,5 @@ def _webhook(provider: str) -> tuple[str, str] | None:
         )
         if account_id is None:
             return None
-        secret = webhook_secrets(session, provider, account_id)[0]
+        secret = webhook_secrets(driver(session), provider, account_id)[0]
     return f"{settings().portal_url}/webhooks/{provider}/{account_id}", secret

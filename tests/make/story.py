@@ -13,13 +13,15 @@ from shared.matching import run
 from shared.matching.actions import Part, assign, undo
 from shared.payments import announcing
 from shared.payments.rules import Choice
+from shared.rails.snapshot import PayoutSeen
 from tests.make.account_changes import ask_change
-from tests.make.books import PAYER_IBAN, SECOND_IBAN, Books
+from tests.make.books import PAYER_IBAN, SECOND_IBAN
 from tests.make.mandates import lets_collect, signed
+from tests.make.paying import Rails, line
 from tests.make.people import an_invitation
 
 
-class Story(Books):
+class Story(Rails):
     """A customer with invoices in every state, a group, lines matched, undone and waiting."""
 
     def __post_init__(self) -> None:
@@ -47,6 +49,9 @@ class Story(Books):
         with db.writing(SYSTEM) as session:
             undo(session, SYSTEM, undone, "wrong customer")
         an_invitation("lea@client.fr", self.parent)
+        self.card = self.collected("card", 4100)
+        lines = (line("txn_1", "payment", "4100", "100", self.card),)
+        self.sent = self.payout(PayoutSeen("po_1", "paid", 4000, "EUR", today, lines=lines, complete=True))
         self.mandate = signed(debtor, lets_collect(self.creditor_id, self.iban))
         self.change = ask_change(self.creditor_id, iban=SECOND_IBAN)
 
@@ -61,6 +66,9 @@ class Story(Books):
             "customer_id": self.parent,
             "account_id": self.account_id,
             "statement_id": self.statement_id,
+            "payment_id": self.card,
+            "payout_id": self.sent,
+            "provider_account_id": self.provider_account,
             "mandate_id": self.mandate,
             "change_id": self.change,
         }

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from portal.app import create_app
-from portal.webhooks import routes
+from portal.webhooks import app as webhooks
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.ids import new_id
@@ -67,12 +67,13 @@ def stored():
 @pytest.mark.parametrize("provider,thanks", [("stripe", 200), ("gocardless", 204)])
 def test_what_is_signed_is_stored_once_and_answered_at_once(app, provider, thanks):
     account_id, raw = an_account(Books(), provider), BODY[provider]
+    knock(app, provider, account_id, raw, {})  # the very first connection asks the server who it is
     for _ in range(2):
         with counted() as sent:
             answer = knock(app, provider, account_id, raw, SIGN[provider](raw))
         assert answer.status_code == thanks and answer.data == b""
         assert "Set-Cookie" not in answer.headers
-        assert len(sent) <= 4, sent
+        assert len(sent) <= 4, [s[:60] for s in sent]
     assert stored() == (["evt_1"] if provider == "stripe" else ["EV0", "EV1", "EV2"])
 
 
@@ -136,6 +137,6 @@ def test_when_we_cannot_store_they_come_again(app, monkeypatch):
     def down(*_):
         raise ConnectionError("the database is away")
 
-    monkeypatch.setattr(routes, "accept", down)
+    monkeypatch.setattr(webhooks, "accept", down)
     answer = knock(app, "stripe", account_id, raw, stripe_headers(raw))
     assert answer.status_code == 503 and answer.data == b""

@@ -204,7 +204,7 @@ class Adapter:
     def _of_session(self, session: Json) -> Snapshot:
         if intent := session.get("payment_intent"):
             return self._fetch_intent(intent, session)
-        return snapshot_of(Seen(None, session=session), clock.now())
+        return _told(Seen(None, session=session))
 
     def _of_intent(self, intent: Json, session: Json | None = None) -> Snapshot:
         """Gather what belongs to an intent: two requests more once it was charged, three once money came."""
@@ -212,22 +212,27 @@ class Adapter:
         if instructions(intent):
             intent, cash = apply_cash(self._client, intent)
         if not intent.get("latest_charge"):
-            return snapshot_of(Seen(intent, session=session, waiting_cash=cash), clock.now())
+            return _told(Seen(intent, session=session, waiting_cash=cash))
         of_it: Any = {"payment_intent": intent["id"], "limit": _PAGE}
         bounced: Any = {**of_it, "expand": ["data.failure_balance_transaction"]}
         booked: Any = {**of_it, "expand": ["data.balance_transaction", *bounced["expand"]]}
         with asking():
             charges = _all(self._v1.charges.list(booked))
             if all(charge["status"] == "failed" and not charge.get("captured") for charge in charges):
-                return snapshot_of(Seen(intent, charges, session=session), clock.now())
+                return _told(Seen(intent, charges, session=session))
             refunds = _all(self._v1.refunds.list(bounced))
             disputes = _all(self._v1.disputes.list(of_it))
-        return snapshot_of(Seen(intent, charges, refunds, disputes, session, cash), clock.now())
+        return _told(Seen(intent, charges, refunds, disputes, session, cash))
 
     def _intent_of(self, provider_ref: str) -> str:
         if not provider_ref.startswith("cs_"):
             return provider_ref
         return str(plain(self._v1.checkout.sessions.retrieve(provider_ref))["payment_intent"])
+
+
+def _told(seen: Seen) -> Snapshot:
+    with asking():
+        return snapshot_of(seen, clock.now())
 
 
 def _all(page: stripe.ListObject[Any]) -> tuple[Json, ...]:

@@ -12,6 +12,8 @@ import structlog
 from shared.errors import ConfigurationError
 from shared.rails.providers.protocols import Access, Busy, Rejected, Unclear
 from shared.rails.providers.stripe_declines import decline_of
+from shared.rails.providers.stripe_money import Inexact
+from shared.rails.snapshot import Decline
 
 log = structlog.get_logger("rails.stripe")
 
@@ -66,6 +68,8 @@ def asking() -> Iterator[None]:
         if isinstance(error, stripe.IdempotencyError):
             log.error("idempotency_key_reused", error=str(error), request=error.request_id)
         raise Rejected(str(error), decline_of(body_of(error))) from error
+    except Inexact as error:
+        raise Rejected(str(error), Decline("declined", "amount")) from error
     except stripe.StripeError as error:  # no connection, no answer, 5xx, the same key in progress elsewhere
         raise Unclear(str(error)) from error
 

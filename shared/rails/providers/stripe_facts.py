@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from shared.ids import parse_id
@@ -13,6 +13,7 @@ from shared.rails.snapshot import DisputeSeen, FactKind, MoneyFact, RefundSeen
 
 Json = dict[str, Any]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUND_STATES = {"succeeded": "paid", "failed": "failed", "canceled": "failed"}
 _DISPUTE_STATES = {
     "warning_needs_response": "warning",
@@ -52,31 +53,30 @@ def _late(intent: Json, charge: Json) -> bool:
     return bool(charge.get("amount_captured")) or intent["status"] == "succeeded"
 
 
-def received_of(
-    intent: Json, charges: Iterable[Json], disputes: Sequence[Json], now: datetime
-) -> Iterator[MoneyFact]:
+def received_of(intent: Json, charges: Iterable[Json], backs: HasBacks, now: datetime) -> Iterator[MoneyFact]:
     for charge in charges:
         if went_in(intent, charge):
             minor, currency = from_stripe(
                 charge.get("amount_captured") or charge["amount"], charge["currency"]
             )
-            theirs = [dispute for dispute in disputes if id_of(dispute["charge"]) == charge["id"]]
-            at = _received_at(charge, theirs, now)
-            yield MoneyFact(FactKind.RECEIVED, charge["id"], minor, currency, at)
+            went = [at(b["created"]) for b in (*backs.refunds, *backs.disputes) if _is_of(b, charge)]
+            yield MoneyFact(FactKind.RECEIVED, charge["id"], minor, currency, _received_at(charge, went, now))
 
 
-def _received_at(charge: Json, disputes: Iterable[Json], now: datetime) -> datetime:
+def _is_of(back: Json, charge: Json) -> bool:
+    return id_of(back.get("charge")) == str(charge["id"])
+
+
+def _received_at(charge: Json, went: Iterable[datetime], now: datetime) -> datetime:
     """A card is paid at once. A debit is charged days before its money comes: dated the day that it is available,
-    but never later than now nor than the day that it went back."""
+    but never later than now, nor than anything of it went back."""
     created = at(charge["created"])
     if not (charge.get("payment_method_details") or {}).get("sepa_debit"):
         return created
-    booked = charge.get("balance_transaction")
+    booked, bounce = charge.get("balance_transaction"), charge.get("failure_balance_transaction")
     available = at(booked["available_on"]) if isinstance(booked, dict) else now
-    bounce = charge.get("failure_balance_transaction")
-    backs = [at(dispute["created"]) for dispute in disputes]
-    backs += [at(bounce["created"])] if isinstance(bounce, dict) else []
-    return max(created, min(available, now, *backs))
+    bounced = [at(bounce["created"])] if isinstance(bounce, dict) else []
+    return max(created, min(available, now, *went, *bounced))
 
 
 def back_of(intent: Json, charges: Iterable[Json], backs: HasBacks) -> Iterator[MoneyFact]:
@@ -181,7 +181,8 @@ def _refund(refund: Json) -> RefundSeen:
 
 
 def at(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """An instant as Stripe writes it: seconds since 1970, in UTC."""
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def id_of(thing: Any) -> str | None:

@@ -5,7 +5,6 @@ Source: docs.stripe.com/currencies (zero-decimal, three-decimal, special cases),
 
 from __future__ import annotations
 
-from shared.errors import DomainError
 from shared.money import digits, parse_currency
 
 # No decimals since, but Stripe still wants two of them, both zero: 5 UGX are 500.
@@ -16,9 +15,11 @@ _NO_DECIMALS = frozenset({"MGA"})
 _LAST_IS_ZERO = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 
-class NotPayable(DomainError):
-    code = "not_payable"
-    sentence = "Stripe cannot collect exactly %(amount)s %(currency)s (in its smallest unit)."
+class Inexact(ValueError):
+    """An amount that one side cannot write exactly."""
+
+    def __init__(self, amount: int, currency: str) -> None:
+        super().__init__(f"Stripe and we do not both know {amount} {currency} (in its smallest unit).")
 
 
 def to_stripe(minor: int, currency: str) -> int:
@@ -28,13 +29,13 @@ def to_stripe(minor: int, currency: str) -> int:
     (12345, 500, 500, 5)
     >>> to_stripe(1_005, "TND")
     Traceback (most recent call last):
-    shared.rails.providers.stripe_money.NotPayable: Stripe cannot collect exactly 1005 TND (in its smallest unit).
+    shared.rails.providers.stripe_money.Inexact: Stripe and we do not both know 1005 TND (in its smallest unit).
     """
     digits(currency)
     if currency in _TWO_ZEROS:
         return minor * 100
     if (currency in _NO_DECIMALS and minor % 100) or (currency in _LAST_IS_ZERO and minor % 10):
-        raise NotPayable(amount=minor, currency=currency)
+        raise Inexact(minor, currency)
     return minor // 100 if currency in _NO_DECIMALS else minor
 
 
@@ -47,6 +48,6 @@ def from_stripe(amount: int, currency: str) -> tuple[int, str]:
     code = parse_currency(currency)
     if code in _TWO_ZEROS:
         if amount % 100:
-            raise NotPayable(amount=amount, currency=code)
+            raise Inexact(amount, code)
         return amount // 100, code
     return amount * 100 if code in _NO_DECIMALS else amount, code

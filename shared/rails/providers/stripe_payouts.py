@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import stripe
 
 from shared.rails.providers.stripe_calls import asking, plain
-from shared.rails.providers.stripe_facts import id_of
+from shared.rails.providers.stripe_facts import at, id_of
 from shared.rails.providers.stripe_money import from_stripe
 from shared.rails.snapshot import PayoutLine, PayoutSeen
 
@@ -60,7 +60,7 @@ def payout_seen(found: Json, moves: list[Json] | None = None) -> PayoutSeen:
         state=_STATES.get(found["status"], "pending"),
         amount_minor=minor,
         currency=currency,
-        arrives_on=datetime.fromtimestamp(arrives, UTC).date() if arrives else None,
+        arrives_on=at(arrives).date() if arrives else None,
         statement_text=found.get("statement_descriptor") or "",
         lines=tuple(line_of(move) for move in moves or () if move["type"] != "payout"),
         complete=moves is not None and found.get("reconciliation_status") == "completed",

@@ -9,12 +9,20 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared.ids import parse_id
 from shared.rails.providers.stripe_declines import decline_of
-from shared.rails.providers.stripe_facts import back_of, disputes_of, id_of, received_of, refunds_of, went_in
+from shared.rails.providers.stripe_facts import (
+    at,
+    back_of,
+    disputes_of,
+    id_of,
+    received_of,
+    refunds_of,
+    went_in,
+)
 from shared.rails.providers.stripe_money import from_stripe
 from shared.rails.snapshot import Decline, Instrument, Phase, Snapshot, Step
 
@@ -53,7 +61,7 @@ def snapshot_of(seen: Seen, now: datetime) -> Snapshot:
     amount, currency = from_stripe(intent["amount"], intent["currency"])
     phase = phase_of(intent, session)
     disputes = disputes_of(seen.disputes)
-    facts = (*received_of(intent, seen.charges, seen.disputes, now), *back_of(intent, seen.charges, seen))
+    facts = (*received_of(intent, seen.charges, seen, now), *back_of(intent, seen.charges, seen))
     paid = next((charge for charge in seen.charges if went_in(intent, charge)), None)
     debit = _debit_of(seen.charges)
     return Snapshot(
@@ -201,7 +209,7 @@ def _debit_of(charges: Iterable[Json]) -> Json | None:
 
 def _debited_on(debit: Json) -> date:
     told = debit["payment_method_details"]["sepa_debit"].get("expected_debit_date")
-    return date.fromisoformat(told) if told else datetime.fromtimestamp(debit["created"], UTC).date()
+    return date.fromisoformat(told) if told else at(debit["created"]).date()
 
 
 def _expected(debit: Json | None) -> date | None:
