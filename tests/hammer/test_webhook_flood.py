@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from portal.app import create_app
+from portal.webhooks.app import create_app
 from shared import clock, db
 from shared.actor import SYSTEM
 from shared.creditors.models import Creditor
@@ -55,7 +55,7 @@ def app(database: object) -> Flask:
 
 
 def knock(app: Flask, provider: str, account: Any, raw: bytes, headers: dict[str, str]) -> int:
-    return app.test_client().post(f"/webhooks/{provider}/{account}", data=raw, headers=headers).status_code
+    return app.test_client().post(f"/{provider}/{account}", data=raw, headers=headers).status_code
 
 
 def value(query: str) -> Any:

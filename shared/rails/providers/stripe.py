@@ -25,7 +25,7 @@ from shared.rails.providers.protocols import (
     Start,
 )
 from shared.rails.providers.stripe_calls import asking, body_of, client_of, keyed, plain
-from shared.rails.providers.stripe_money import NotPayable, to_stripe
+from shared.rails.providers.stripe_money import to_stripe
 from shared.rails.providers.stripe_orders import (
     KINDS,
     customer_params,
@@ -59,7 +59,6 @@ class Adapter:
 
     def start(self, order: Start) -> Snapshot:
         """Start collecting. A payer who is there answers a decline himself; without one, a decline is the end."""
-        _in_stripes_units(order.amount_minor, order.currency)
         try:
             with asking():
                 return self._start(order)
@@ -113,7 +112,7 @@ class Adapter:
             intent = self._intent_of(order.provider_ref)
             params: Any = {
                 "payment_intent": intent,
-                "amount": _in_stripes_units(order.amount_minor, order.currency),
+                "amount": to_stripe(order.amount_minor, order.currency),
                 "metadata": {"refund_id": str(order.refund_id), "payment_id": str(order.payment_id)},
             }
             self._v1.refunds.create(params, keyed(order.key))
@@ -237,14 +236,6 @@ def _told(seen: Seen) -> Snapshot:
 
 def _all(page: stripe.ListObject[Any]) -> tuple[Json, ...]:
     return tuple(plain(each) for each in page.auto_paging_iter())
-
-
-def _in_stripes_units(minor: int, currency: str) -> int:
-    """Before anything is sent: what Stripe cannot express now it cannot later, so waiting would help nobody."""
-    try:
-        return to_stripe(minor, currency)
-    except NotPayable as error:
-        raise Rejected(str(error), Decline("amount", error.code)) from error
 
 
 def _is_ours(thing: Json, payment_id: UUID) -> bool:
