@@ -52,9 +52,13 @@ def hold_payment(session: Session, payment_id: UUID) -> Payment:
     return payment
 
 
-def apply(session: Session, payment_id: UUID, seen: Snapshot) -> Status:
-    """Apply a snapshot; gives the status that follows."""
+def apply(session: Session, payment_id: UUID, seen: Snapshot, *, asked_at: int | None = None) -> Status:
+    """Apply a snapshot; gives the status that follows. `asked_at`: the payment's version when its provider was asked;
+    if somebody told us more since, the snapshot may be the older one, and the provider is asked anew."""
     payment = hold_payment(session, payment_id)
+    if asked_at is not None and asked_at != payment.version:
+        session.execute(update(Payment).where(Payment.id == payment.id).values(sync_due_at=clock.now()))
+        return Status(payment.status)
     account = session.get_one(ProviderAccount, payment.account_id)
     about: dict[str, Any] = {"account_id": account.id, "payment_id": payment.id, "provider": account.provider}
     if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):

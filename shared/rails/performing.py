@@ -126,17 +126,18 @@ def _prepare(session: Session, operation: Row[Any]) -> Any:
 
 
 def _send(adapter: TakesPayments, operation: Row[Any], command: Any) -> Snapshot | SetUpSeen | None:
+    forgotten = operation.attempts > 1 and operation.taken_at - operation.first_sent_at > _KEYS_LIVE
     if operation.kind == "start":
         assert isinstance(command, Start)
-        if operation.attempts > 1 and operation.taken_at - operation.first_sent_at > _KEYS_LIVE:
-            found = adapter.find(command.payment_id, operation.first_sent_at)
-            if found is not None:
-                return found
-        return adapter.start(command)
+        found = adapter.find(command.payment_id, operation.first_sent_at) if forgotten else None
+        return found or adapter.start(command)
     if operation.kind == "cancel":
         return adapter.cancel(command, str(operation.id)) if command else None
     if operation.kind == "refund":
         assert isinstance(adapter, Refunds)
+        seen = adapter.fetch(command.provider_ref) if forgotten else None
+        if seen and any(each.refund_id == command.refund_id for each in seen.refunds):
+            return seen
         return adapter.refund(command)
     assert isinstance(adapter, SetsUp)
     return setting_up.send(adapter, operation, command)
@@ -331,8 +332,10 @@ def _finish(session: Session, operation: Row[Any], state: str, error: str | None
 
 
 def _mark(session: Session, operation: Row[Any], state: str, error: str, wait: timedelta) -> None:
+    """Have it tried again later; but whose claim ran out meanwhile says nothing about the try of another."""
+    mine = (Operation.state == "sent") & (Operation.attempts == operation.attempts)
     session.execute(
         update(Operation)
-        .where(Operation.id == operation.id)
+        .where(Operation.id == operation.id, mine)
         .values(state=state, error=error, due_at=text("now() + :wait").bindparams(wait=wait))
     )

@@ -27,7 +27,7 @@ _KEPT = text("""
     SELECT coalesce(sum(CASE WHEN kind IN ('received', 'chargeback_reversed', 'refund_returned') THEN amount_minor
                              WHEN kind = 'paid_out' THEN 0 ELSE -amount_minor END), 0)::bigint
            - coalesce((SELECT sum(r.amount_minor) FROM refund r WHERE r.payment_id = :payment
-                       AND r.state IN ('asked', 'approved', 'pending')
+                       AND r.state = ANY (:states)
                        AND NOT EXISTS (SELECT FROM payment_fact f WHERE f.payment_id = r.payment_id
                                        AND f.kind = 'refunded' AND f.ref = r.ref)), 0)::bigint
     FROM payment_fact WHERE payment_id = :payment""")
@@ -35,7 +35,15 @@ _KEPT = text("""
 
 def refundable_minor(session: Session, payment_id: UUID) -> int:
     """What may still be refunded of a payment, less what was asked for already."""
-    return int(session.scalar(_KEPT, {"payment": payment_id}) or 0)
+    return _kept(session, payment_id, "asked", *_PROMISED)
+
+
+_PROMISED = ("approved", "pending")
+
+
+def _kept(session: Session, payment_id: UUID, *states: str) -> int:
+    """What we have of a payment, less its refunds in these states that have not left yet."""
+    return int(session.scalar(_KEPT, {"payment": payment_id, "states": list(states)}) or 0)
 
 
 def ask(session: Session, actor: Actor, payment_id: UUID, amount_minor: int, reason: str) -> UUID:
@@ -79,6 +87,10 @@ def approve(session: Session, actor: Actor, refund_id: UUID) -> None:
     if refund.asked_by_id == actor.id:
         raise OnePerson
     payment = session.get_one(Payment, refund.payment_id)
+    if refund.amount_minor > _kept(session, payment.id, *_PROMISED):
+        raise Conflict(
+            "Less is left of this payment than this refund: its money went back meanwhile. Refuse it."
+        )
     _decide(refund, actor, "approved")
     session.flush()
     session.execute(

@@ -48,6 +48,7 @@ DECLINED = {
     "authentication_required": N_("Your bank wants you to confirm this payment yourself."),
     "wrong_details": N_("Some of the details were not right. Please check them and try again."),
     "limit": N_("The amount is above the limit of this card or account."),
+    "amount": N_("This amount cannot be paid this way. Please choose another way to pay."),
     "mandate": N_("The direct debit mandate cannot be used any more. Please sign a new one."),
     "cancelled": N_("The payment was cancelled. Nothing was taken from your account."),
     "temporary": N_("The payment could not be made at the moment. Please try again in a few minutes."),

@@ -1,6 +1,7 @@
 """Ask the provider what stands: because a webhook pointed here, the payer came back, or too long was heard nothing.
 
-One fetch at a time per payment (a lease, not a transaction): an old answer can never overwrite a newer one.
+One fetch at a time per payment (a lease, not a transaction), and what a command was answered meanwhile counts more: an
+old answer can never overwrite a newer one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _TAKE = """
     UPDATE {table} t SET syncing_until = :lease_end, sync_due_at = :lease_end
     WHERE id = (SELECT id FROM {table} WHERE sync_due_at <= :now AND coalesce(syncing_until, :now) <= :now
                 ORDER BY sync_due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, {account} AS account_id, provider_ref, syncing_until"""
+    RETURNING id, {account} AS account_id, provider_ref, syncing_until, {version} AS version"""
 # A mandate is the creditor's, whose account with the provider may be another one by now.
 _ACCOUNTS = {
     "payment": "account_id",
@@ -51,7 +52,12 @@ _LEAVE = """
     UPDATE {table} SET syncing_until = NULL,
         sync_due_at = CASE WHEN sync_due_at = :lease_end THEN CAST(:again AS timestamptz) ELSE sync_due_at END
     WHERE id = :id AND syncing_until = :lease_end"""
-_TAKES = {table: text(_TAKE.format(table=table, account=account)) for table, account in _ACCOUNTS.items()}
+_TAKES = {
+    table: text(
+        _TAKE.format(table=table, account=account, version="version" if table == "payment" else "NULL")
+    )
+    for table, account in _ACCOUNTS.items()
+}
 _LEAVES = {table: text(_LEAVE.format(table=table)) for table in _ACCOUNTS}
 _GIVE_UP = text("""
     SELECT p.id, p.account_id, p.customer_id FROM payment p
@@ -94,7 +100,7 @@ def _sync(table: str) -> bool:
     seen = _fetch(table, taken)
     with writing(SYSTEM) as session:
         if isinstance(seen, Snapshot):
-            apply(session, taken.id, seen)
+            apply(session, taken.id, seen, asked_at=taken.version)
         elif isinstance(seen, SetUpSeen):
             setting_up.apply(session, taken.id, seen)
         elif isinstance(seen, PayoutSeen):

@@ -7,9 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -27,6 +25,7 @@ from shared.payments.queries import payables
 from shared.payments.rules import Choice
 from shared.sandbox.camt_files import ACCOUNT, Camt053, Statement, believable
 from tests.conftest import DEEP
+from tests.make.at_once import at_once, refused
 from tests.make.books import Books
 from tests.make.truth import assert_books_agree
 
@@ -58,33 +57,6 @@ def books(database: object) -> Books:
 def ask(query: str) -> object:
     with db.reading(SYSTEM) as session:
         return session.scalar(text(query))
-
-
-def at_once(*verbs: Callable[[], object]) -> list[object]:
-    """Each in a thread of its own, all from one start; gives what they answered or how they were refused."""
-    start = threading.Barrier(len(verbs))
-    answers: list[object] = [None] * len(verbs)
-
-    def one(place: int, verb: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            answers[place] = verb()
-        except Exception as error:
-            answers[place] = error
-
-    threads = [threading.Thread(target=one, args=pair) for pair in enumerate(verbs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "it waits for ever"
-    for answer in answers:
-        assert not isinstance(answer, Exception) or isinstance(answer, DomainError), repr(answer)
-    return answers
-
-
-def refused(answers: list[object]) -> int:
-    return sum(isinstance(answer, DomainError) for answer in answers)
 
 
 def by_hand(line: UUID, *parts: Part, seen: int | None = None, on_account: UUID | None = None) -> UUID:

@@ -77,6 +77,7 @@ class Books:
         *,
         due_on: date | None = None,
         payee: UUID | None = None,
+        currency: str = "EUR",
     ) -> UUID:
         """An invoice, or a credit note when the amount is negative."""
         issued = clock.today() - timedelta(days=20)
@@ -89,14 +90,14 @@ class Books:
                 customer_id=customer_id,
                 kind="invoice" if amount_minor > 0 else "credit_note",
                 number=number,
-                currency="EUR",
+                currency=currency,
                 amount_minor=amount_minor,
                 issued_on=issued,
                 due_on=due_on or issued + timedelta(days=30),
                 payee_account_id=payee,
             )
             lines = [Line(CUSTOMERS, amount_minor, customer_id, item_id), Line(SALES, -amount_minor)]
-            ledger.post(session, [Entry(self.creditor_id, "VT", "invoice", issued, "EUR", number, lines)])
+            ledger.post(session, [Entry(self.creditor_id, "VT", "invoice", issued, currency, number, lines)])
         return item_id
 
     def bank_line(

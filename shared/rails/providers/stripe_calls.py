@@ -69,7 +69,7 @@ def asking() -> Iterator[None]:
             log.error("idempotency_key_reused", error=str(error), request=error.request_id)
         raise Rejected(str(error), decline_of(body_of(error))) from error
     except Inexact as error:
-        raise Rejected(str(error), Decline("declined", "amount")) from error
+        raise Rejected(str(error), Decline("amount", "inexact")) from error
     except stripe.StripeError as error:  # no connection, no answer, 5xx, the same key in progress elsewhere
         raise Unclear(str(error)) from error
 
