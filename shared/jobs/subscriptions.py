@@ -27,6 +27,7 @@ SUBSCRIPTIONS: Subscriptions = {
     "mandate_signed": (mandates.complete_mandate,),
     "debit_agreed": (debits.announce_debit,),
     "matching_requested": (matching.matching_requested,),
+    "payment_awaiting_payer": (letters.ask_to_confirm,),
     "payment_cancelled": (autopay.debit_failed, plans.part_failed),
     "payment_charged_back": (autopay.debit_failed, plans.part_failed),
     "payment_expired": (autopay.debit_failed, plans.part_failed),

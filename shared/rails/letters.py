@@ -15,10 +15,11 @@ from shared.notifications.actions import queue_message
 from shared.outbox.facts import Fact
 from shared.rails.rules import OWN_BANK
 from shared.rails.snapshot import FactKind
+from shared.rails.states import Status
 
 # Autopay and plans write of their own debits themselves: what to do next is theirs to say.
 _PAYMENT = text("""
-    SELECT p.reference, p.origin, p.currency, p.mandate_id, a.provider, c.id AS customer_id, c.email, c.language,
+    SELECT p.reference, p.origin, p.status, p.amount_minor, p.currency, p.mandate_id, a.provider, c.id AS customer_id, c.email, c.language,
            k.name AS creditor, k.email AS creditor_email
     FROM payment p JOIN provider_account a ON a.id = p.account_id JOIN customer c ON c.id = p.customer_id
     JOIN creditor k ON k.id = p.creditor_id WHERE p.id = :id""")
@@ -44,6 +45,11 @@ _TELLINGS = {
     ),
 }
 _OPEN_AGAIN = N_("These are open again:")
+_CONFIRM_TITLE = N_("Please confirm a payment of %(amount)s")
+_CONFIRM = N_(
+    "Your bank wants you to confirm the agreed payment of %(amount)s to %(creditor)s yourself. Nothing is taken before"
+    " you do; you have three days, or pay another way."
+)
 _PAY, _SEE = N_("See my account and pay"), N_("See the payment")
 
 
@@ -79,6 +85,34 @@ def tell_money_back(session: Session, fact: Fact) -> None:
             "after": [],
             "action_url": settings().portal_url + ("/" if opened else f"/pay/payments/{fact.subject_id}"),
             "action_label": gettext(language, _PAY if opened else _SEE),
+        },
+    )
+
+
+def ask_to_confirm(session: Session, fact: Fact) -> None:
+    """A card was to be charged by itself, and the bank wants its holder: send them the page where they can confirm."""
+    found = session.execute(_PAYMENT, {"id": fact.subject_id}).one()
+    if found.origin == "debtor" or found.status != Status.AWAITING_PAYER or not found.email:
+        return
+    language = found.language
+    amount = written(language, found.amount_minor, found.currency)
+    queue_message(
+        session,
+        once=f"payment_to_confirm:{fact.subject_id}:{found.email}",
+        kind="payment_to_confirm",
+        recipient=found.email,
+        language=language,
+        template="letter",
+        customer_id=found.customer_id,
+        reply_to=found.creditor_email,
+        context={
+            "creditor": found.creditor,
+            "title": gettext(language, _CONFIRM_TITLE, amount=amount),
+            "paragraphs": [gettext(language, _CONFIRM, amount=amount, creditor=found.creditor)],
+            "lines": [],
+            "after": [],
+            "action_url": f"{settings().portal_url}/pay/payments/{fact.subject_id}",
+            "action_label": gettext(language, _SEE),
         },
     )
 

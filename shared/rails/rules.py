@@ -65,10 +65,13 @@ def declined(code: str) -> str:
     return DECLINED.get(code, DECLINED["declined"])
 
 
-def expires_at(method: Method, started_at: datetime) -> datetime | None:
-    """When an attempt nobody finished is given up; None: it does not wait for its payer."""
+def expires_at(method: Method, started_at: datetime, *, attended: bool = True) -> datetime | None:
+    """When an attempt nobody finished is given up; None: it does not wait for its payer. Who is not at the screen, and is
+    asked by mail to confirm, gets three days."""
     patience = _PATIENCE.get(method)
-    return started_at + patience if patience else None
+    if patience is None:
+        return None
+    return started_at + (patience if attended else max(patience, timedelta(days=3)))
 
 
 def offered_in(countries: Sequence[str], country: str) -> bool:

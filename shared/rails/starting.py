@@ -66,7 +66,7 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
             language=terms.language,
             started_by=actor.name,
             started_at=now,
-            expires_at=expires_at(terms.method, now),
+            expires_at=expires_at(terms.method, now, attended=terms.origin == "debtor"),
             mandate_id=terms.mandate_id,
             saved_card_id=terms.saved_card_id,
             save_instrument=terms.save,

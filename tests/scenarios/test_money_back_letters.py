@@ -8,8 +8,8 @@ from shared import db
 from shared.actor import SYSTEM
 from shared.outbox.facts import Fact
 from shared.payments.rules import Choice
-from shared.rails import letters
-from shared.rails.snapshot import FactKind, Phase
+from shared.rails import letters, starting
+from shared.rails.snapshot import FactKind, Method, Phase
 from tests.make.books import Books
 from tests.make.rails import a_payment, an_account, fact, seen, told
 
@@ -66,3 +66,20 @@ def test_a_refund_names_its_part_in_the_readers_language(database):
     (mail,) = mails()
     assert mail.subject.startswith("We have sent back") and "25.00" in mail.subject
     assert "F-77" in mail.body_text
+
+
+def test_who_must_confirm_a_card_that_was_to_be_charged_by_itself_is_sent_the_page_once(database):
+    books = Books()
+    customer = books.customer("C1")
+    with db.writing(SYSTEM) as session:
+        session.execute(text("UPDATE customer SET email = 'a@client.example'"))
+    debtor, account = books.debtor(customer), an_account(books)
+    with db.writing(debtor) as session:
+        terms = starting.Terms(account, Method.CARD, "fr", origin="autopay")
+        payment = starting.pay(session, debtor, [Choice(books.invoice(customer, "F-1", 5_000))], terms)
+    told(payment, seen(payment, Phase.AWAITING_PAYER, minor=5_000))
+    for each in facts_of("payment_awaiting_payer") * 2:
+        with db.writing(SYSTEM) as session:
+            letters.ask_to_confirm(session, each)
+    (mail,) = mails()
+    assert "confirmer un paiement de 50,00" in mail.subject and f"/pay/payments/{payment}" in mail.body_text
