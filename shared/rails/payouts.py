@@ -10,12 +10,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.actor import SYSTEM
 from shared.db import driver, hold, reading, writing
+from shared.errors import DomainError
 from shared.ids import new_id
 from shared.money import Money
 from shared.outbox.actions import record_fact
@@ -57,6 +59,8 @@ _OURS = text("""
 _LOOK_AT_PAYMENTS = text("UPDATE payment SET sync_due_at = :now WHERE id = ANY (:ids)")
 _TRIED = text("UPDATE payout SET tries = tries + 1 WHERE id = :id RETURNING tries")
 # Who asked for a look while this one was under way still gets it.
+log = structlog.get_logger("rails")
+
 _NEXT = text("""
     UPDATE payout SET sync_due_at = CASE WHEN sync_due_at <= :now THEN sync_due_at
                                          ELSE CAST(:look AS timestamptz) END WHERE id = :id""")
@@ -79,14 +83,15 @@ def ask_providers() -> None:
         accounts = session.execute(_ACCOUNTS).all()
     for account in accounts:
         now = clock.now()
-        with reading(SYSTEM) as session:
-            adapter = adapter_of(access(session, account.id))
-        if not isinstance(adapter, PaysOut):
-            continue
         try:
+            with reading(SYSTEM) as session:
+                adapter = adapter_of(access(session, account.id))
+            if not isinstance(adapter, PaysOut):
+                continue
             found = [each.ref for each in adapter.payouts_since(account.payouts_until - _OVERLAP)]
-        except (Unclear, Busy, Rejected):
-            continue  # asked again at the next turn, from the same point
+        except (Unclear, Busy, Rejected, DomainError) as error:
+            log.warning("payouts_not_told", account=str(account.id), error=str(error))
+            continue  # asked again at the next turn, from the same point; the other accounts do not wait for it
         with writing(SYSTEM) as session:
             for ref in found:
                 expect(session, account.id, ref)

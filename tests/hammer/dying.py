@@ -29,7 +29,7 @@ from shared import db
 from shared.actor import debtor
 from shared.config import settings
 from shared.payments.rules import Choice
-from shared.rails import inbox, starting
+from shared.rails import inbox, payouts, starting
 from shared.rails.inbox import read_waiting
 from shared.rails.performing import perform_waiting
 from shared.rails.providers import gocardless, stripe
@@ -69,7 +69,15 @@ def pay(person: str, customer_id: str, item_id: str, account_id: str) -> None:
         starting.pay(session, actor, [Choice(UUID(item_id))], terms)
 
 
-VERBS: dict[str, Callable[..., None]] = {verb.__name__: verb for verb in (perform, look, accept, pay)}
+def hear_of_payouts() -> None:
+    """The worker, asking for payouts and looking at them."""
+    payouts.ask_providers()
+    sync_due()
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    verb.__name__: verb for verb in (perform, look, accept, pay, hear_of_payouts)
+}
 
 
 def main() -> None:
