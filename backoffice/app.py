@@ -8,6 +8,7 @@ from backoffice import filters
 from backoffice.accounts import routes as accounts
 from backoffice.audit_trail import routes as audit_trail
 from backoffice.bank import routes as bank
+from backoffice.collections import routes as collections
 from backoffice.customers import routes as customers
 from backoffice.home import routes as home
 from backoffice.imports import routes as imports
@@ -19,6 +20,7 @@ from backoffice.payments import accounts as _accounts  # noqa: F401 - adds its p
 from backoffice.payments import payouts as _payouts  # noqa: F401 - adds its pages
 from backoffice.payments import routes as payments
 from backoffice.payments import words
+from backoffice.plans import routes as plans
 from backoffice.receivables import routes as receivables
 from backoffice.reports import receipts as _receipts  # noqa: F401 - adds its pages
 from backoffice.reports import routes as reports
@@ -33,9 +35,11 @@ NAV = (
     NavItem(N_("Home"), "home.index", "home"),
     NavItem(N_("Reconcile"), "matching.index", "inbox", Permission.SEE_BANK),
     NavItem(N_("Payments"), "payments.index", "card", Permission.SEE_PAYMENTS),
+    NavItem(N_("Collections"), "collections.index", "download", Permission.COLLECT),
     NavItem(N_("Customers"), "customers.index", "customers", Permission.SEE_CUSTOMERS),
     NavItem(N_("Invoices"), "receivables.index", "invoice", Permission.SEE_RECEIVABLES),
     NavItem(N_("Mandates"), "mandates.index", "refresh", Permission.SEE_MANDATES),
+    NavItem(N_("Plans and autopay"), "plans.index", "calendar", Permission.SEE_PLANS),
     NavItem(N_("Aged balance"), "reports.aged", "chart", Permission.SEE_REPORTS),
     NavItem(N_("Import"), "imports.index", "upload", Permission.IMPORT_INVOICES),
     NavItem(N_("Bank"), "bank.index", "bank", Permission.SEE_BANK),
@@ -54,9 +58,11 @@ def create_app() -> Flask:
             home.blueprint,
             matching.blueprint,
             payments.blueprint,
+            collections.blueprint,
             customers.blueprint,
             receivables.blueprint,
             mandates.blueprint,
+            plans.blueprint,
             reports.blueprint,
             bank.blueprint,
             accounts.blueprint,

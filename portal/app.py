@@ -6,12 +6,14 @@ from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from portal import account_changes
+from portal.autopay import routes as autopay
 from portal.documents import routes as documents
 from portal.home import routes as home
 from portal.invoices import routes as invoices
 from portal.mandates import routes as mandates
 from portal.pay import routes as pay
 from portal.payments import routes as payments
+from portal.plans import routes as plans
 from portal.sign_in import routes as sign_in
 from portal.statement import routes as statement
 from portal.webhooks import app as webhooks
@@ -29,7 +31,8 @@ def create_app() -> Flask:
         "portal",
         title="Quittance",
         blueprints=[
-            b.blueprint for b in (sign_in, home, invoices, pay, payments, mandates, statement, documents)
+            b.blueprint
+            for b in (sign_in, home, invoices, pay, payments, mandates, autopay, plans, statement, documents)
         ],
         nav=[
             NavItem(N_("Home"), "home.index", "home", see),
@@ -37,6 +40,8 @@ def create_app() -> Flask:
             NavItem(N_("Pay"), "pay.index", "transfer", Permission.ANNOUNCE_PAYMENT),
             NavItem(N_("Payments"), "payments.index", "bank", see),
             NavItem(N_("Direct debit"), "mandates.index", "refresh", Permission.SIGN_MANDATE),
+            NavItem(N_("Autopay"), "autopay.index", "calendar", Permission.PAY),
+            NavItem(N_("Plans"), "plans.index", "half", Permission.PAY),
             NavItem(N_("Statement"), "statement.index", "document", see),
         ],
         load_actor=web.load_actor,

@@ -34,6 +34,9 @@ class Permission(StrEnum):
     SEE_PAYMENTS = "see_payments"
     ASK_REFUND = "ask_refund"
     APPROVE_REFUND = "approve_refund"
+    SEE_PLANS = "see_plans"
+    MANAGE_PLANS = "manage_plans"
+    COLLECT = "collect"
     # A debtor's own verbs; every debtor's person holds them for the customers they act for.
     SEE_OWN_ACCOUNT = "see_own_account"
     ANNOUNCE_PAYMENT = "announce_payment"
@@ -48,12 +51,12 @@ ROLES: dict[str, frozenset[Permission]] = {
     "finance": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.IMPORT_STATEMENTS, P.RECONCILE}
     | {P.EXPORT_BOOKS, P.INVITE_DEBTORS, P.SEE_OPERATIONS, P.REPLAY_JOBS}
-    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.SEE_MANDATES, P.MANAGE_MANDATES}
-    | {P.ASK_ACCOUNT_CHANGE},
+    | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.SEE_MANDATES, P.MANAGE_MANDATES, P.COLLECT}
+    | {P.ASK_ACCOUNT_CHANGE, P.SEE_PLANS, P.MANAGE_PLANS},
     "credit_manager": _EVERYBODY
     | {P.SEE_BANK, P.SEE_REPORTS, P.RECONCILE, P.INVITE_DEBTORS, P.SEE_AUDIT}
     | {P.SEE_PAYMENTS, P.ASK_REFUND, P.APPROVE_REFUND, P.SEE_MANDATES, P.MANAGE_MANDATES}
-    | {P.APPROVE_ACCOUNT_CHANGE},
+    | {P.APPROVE_ACCOUNT_CHANGE, P.SEE_PLANS, P.MANAGE_PLANS},
     "collector": _EVERYBODY | {P.SEE_REPORTS, P.INVITE_DEBTORS},
     "sales_administration": _EVERYBODY | {P.IMPORT_CUSTOMERS, P.IMPORT_INVOICES, P.INVITE_DEBTORS},
     "sales": _EVERYBODY,

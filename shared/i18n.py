@@ -58,8 +58,14 @@ def ngettext(language: str, one: str, many: str, count: int, /, **params: Any) -
 
 
 def tell(language: str, error: DomainError) -> str:
-    """A refusal's sentence in the reader's language."""
-    return gettext(language, error.sentence, **error.params)
+    """A refusal's sentence in the reader's language; its amounts and days as the language writes them."""
+    return gettext(language, error.sentence, **{name: _told(language, v) for name, v in error.params.items()})
+
+
+def _told(language: str, value: Any) -> Any:
+    if isinstance(value, Money):
+        return money(language, value.minor, value.currency)
+    return day(language, value) if isinstance(value, date) else value
 
 
 def N_(message: str) -> str:  # noqa: N802 - the name gettext tools know for "translate me later"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.file import FileField, FileRequired
 
@@ -15,10 +15,11 @@ from shared.db import reading, writing
 from shared.errors import DomainError, NotFound
 from shared.i18n import N_
 from shared.matching import history
+from shared.rails.collection_answers import kind_of, take_answer
 from shared.web.access import current_actor, needs
 from shared.web.forms import Form
 from shared.web.paging import PAGE_SIZE, page_number
-from shared.web.render import render
+from shared.web.render import render, see_other
 from shared.web.shell import here
 
 blueprint = Blueprint("bank", __name__)
@@ -81,12 +82,17 @@ def upload() -> ResponseReturnValue:
 @blueprint.post("/bank/import")
 @needs(Permission.IMPORT_STATEMENTS)
 def take() -> ResponseReturnValue:
-    """All of the file or nothing: what it brought, or the one sentence that says why it was refused."""
+    """All of the file or nothing: what it brought, or the one sentence that says why it was refused. An answer to a
+    file of collections is known by its content, and shown where it belongs."""
     form, actor = StatementForm(), current_actor()
     if not form.validate():
         return render("bank/import.html", form=form, result=None, status=422)
     given = form.file.data
     try:
+        if kind_of(given.stream):
+            with writing(actor) as session:
+                answer_id = take_answer(session, actor, given.stream, given.filename or "answer.xml")
+            return see_other(url_for("collections.answer", answer_id=answer_id))
         with writing(actor) as session:
             result = import_statement(session, actor, given.stream, given.filename or "statement.xml")
     except DomainError as refused:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.parties import chosen, options
 from shared.db import reading
+from shared.plans.queries import planned_items
 from shared.rails.queries import live_attempts
 from shared.reporting.account import parties
 from shared.reporting.items import STATES, items
@@ -56,4 +57,5 @@ def show(item_id: UUID) -> ResponseReturnValue:
     with reading(actor) as session:
         found = one_item(session, actor, item_id)
         attempts = [a for a in live_attempts(session, actor.customers) if item_id in a.items]
-    return render("invoices/show.html", found=found, item=found.item, attempts=attempts)
+        planned = planned_items(session, actor.customers).get(item_id)
+    return render("invoices/show.html", found=found, item=found.item, attempts=attempts, planned=planned)

@@ -47,7 +47,7 @@ _PAYERS = text("""
 
 _AWAITED = text("""
     SELECT p.id, a.provider, p.provider_ref AS ref, p.statement_text, p.outstanding_minor, p.arrives_on,
-           a.creditor_id, p.currency
+           p.bank_line_id, a.creditor_id, p.currency
     FROM payout p JOIN provider_account a ON a.id = p.account_id
     WHERE p.outstanding_minor <> 0 AND a.creditor_id = ANY (:creditors)
     ORDER BY p.arrives_on, p.id""")
@@ -116,7 +116,9 @@ def awaited(session: Session, found: Iterable[BankLine]) -> dict[tuple[UUID, str
     """What the bank has still to show of the providers' payouts, by creditor and currency."""
     result: dict[tuple[UUID, str], list[Awaited]] = {}
     for r in session.execute(_AWAITED, {"creditors": list({line.creditor_id for line in found})}):
-        payout = Awaited(r.id, r.provider, r.ref, r.statement_text, r.outstanding_minor, r.arrives_on)
+        payout = Awaited(
+            r.id, r.provider, r.ref, r.statement_text, r.outstanding_minor, r.arrives_on, r.bank_line_id
+        )
         result.setdefault((r.creditor_id, r.currency), []).append(payout)
     return result
 

@@ -18,7 +18,8 @@ _SHORTEST_TEXT = 6
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A payout that the bank has still to show. `outstanding_minor` is signed as its bank line would be."""
+    """A payout that the bank has still to show. `outstanding_minor` is signed as its bank line would be; `bank_line_id`: the
+    line it is by the bank's own references."""
 
     id: UUID
     provider: str
@@ -26,6 +27,7 @@ class Awaited:
     statement_text: str
     outstanding_minor: int
     arrives_on: date | None
+    bank_line_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,21 @@ class Found:
 
 
 def which_payout(
-    *, texts: str, minor: int, booked_on: date, awaited: Sequence[Awaited], providers: frozenset[str]
+    *,
+    line_id: UUID,
+    texts: str,
+    minor: int,
+    booked_on: date,
+    awaited: Sequence[Awaited],
+    providers: frozenset[str],
 ) -> Found | None:
     """The payout a line is; None: it is not about a payout. `texts`: all the line says, its payer included;
     `providers`: those the creditor has an account with."""
+    known = [each for each in awaited if each.bank_line_id == line_id and each.outstanding_minor == minor]
+    if known:
+        return _certain(known[0], ("bank reference", "amount"))
     key = number_key(texts)
-    named = [each for each in awaited if _names(key, each)]
+    named = [each for each in awaited if each.bank_line_id is None and _names(key, each)]
     exact = [each for each in named if each.outstanding_minor == minor]
     if len(exact) == 1:
         return _certain(exact[0], ("payout reference", "amount"))
@@ -72,6 +83,9 @@ _SAYS = {"stripe": "Stripe", "gocardless": "GoCardless"}
 
 
 def _certain(payout: Awaited, evidence: tuple[str, ...]) -> Found:
+    if payout.provider == "own_bank":
+        why = N_("It is what your bank collected, or gave back: %(payout)s.")
+        return Found(why, {"payout": payout.statement_text or payout.ref}, payout, evidence)
     told = {"payout": payout.ref, "provider": _SAYS.get(payout.provider, payout.provider)}
     return Found(N_("It is payout %(payout)s of %(provider)s."), told, payout, evidence)
 

@@ -124,6 +124,7 @@ def _by_payout(line: BankLine, candidates: Candidates) -> Decision | None:
     if line.is_reversal and line.amount_minor > 0:
         return None
     found = which_payout(
+        line_id=line.id,
         texts=" ".join([*line.references, *line.texts, line.party_name or ""]),
         minor=line.amount_minor,
         booked_on=line.booked_on,

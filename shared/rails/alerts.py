@@ -43,6 +43,9 @@ ALERTS = {
     ),
     "dispute": N_("The payer disputes this payment with their bank: answer at %(provider)s in time."),
     "came_back": N_("The payer's bank took this payment back: %(reason)s"),
+    "no_notice": N_(
+        "%(customer)s has no e-mail address: tell them yourself of the direct debit of %(day)s, in time."
+    ),
     "payout_differs": N_(
         "Payout %(payout)s is not the sum of what we know: %(amount)s remains to be explained. It was not booked."
     ),

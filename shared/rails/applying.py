@@ -33,7 +33,7 @@ from shared.rails.models import (
     Refund,
     SavedCard,
 )
-from shared.rails.rules import next_look
+from shared.rails.rules import OWN_BANK, next_look
 from shared.rails.snapshot import FactKind, Instrument, Method, MoneyFact, Phase, Snapshot
 from shared.rails.states import LIVE, Status, may_become, status_of, totals
 
@@ -89,7 +89,7 @@ def apply(session: Session, payment_id: UUID, seen: Snapshot) -> Status:
         return before
     if before not in LIVE and fresh and before in (Status.FAILED, Status.CANCELLED, Status.EXPIRED):
         raise_alert(session, "money_after_end", old=before, **about)
-    _keep(session, payment, seen, phase, now)
+    _keep(session, payment, seen, phase, now, asked=account.provider != OWN_BANK)
     _refunds(session, payment, seen, about)
     _disputes(session, payment, seen, about)
     if now is not before:
@@ -162,7 +162,10 @@ def _book(session: Session, payment: Payment, fact_id: int, fact: MoneyFact) -> 
             )
 
 
-def _keep(session: Session, payment: Payment, seen: Snapshot, phase: Phase, now: Status) -> None:
+def _keep(
+    session: Session, payment: Payment, seen: Snapshot, phase: Phase, now: Status, *, asked: bool
+) -> None:
+    """`asked`: there is a provider to ask again later; the own bank is none."""
     values: dict[str, Any] = {
         "phase": phase,
         "status": now,
@@ -180,7 +183,11 @@ def _keep(session: Session, payment: Payment, seen: Snapshot, phase: Phase, now:
         values["instrument"] = {"kind": shown.kind, "label": shown.label, "last4": shown.last4}
     if any(getattr(payment, name) != value for name, value in values.items()):
         values |= {"changed_at": clock.now(), "version": payment.version + 1}
-    look = next_look(now, Method(payment.method), payment.started_at, clock.now(), values["refundable_until"])
+    look = None
+    if asked:
+        look = next_look(
+            now, Method(payment.method), payment.started_at, clock.now(), values["refundable_until"]
+        )
     # Who asked for a look while this one was under way still gets it.
     values["sync_due_at"] = case((Payment.sync_due_at <= clock.now(), Payment.sync_due_at), else_=look)
     session.execute(update(Payment).where(Payment.id == payment.id).values(**values))

@@ -24,7 +24,6 @@ _LIVE = text("""
        OR i.holds <> (p.status IN ('unknown', 'processing')) LIMIT 1""")
 
 # What stands with a provider: money of our payments, less fees, more of what is nobody's, less what reached the bank.
-# The own bank's account has no payouts: statements clear it.
 _CLEARING = text("""
     WITH made AS (
         SELECT f.account_id, f.currency,
@@ -40,7 +39,7 @@ _CLEARING = text("""
                FROM journal_line l JOIN journal_entry e ON e.id = l.entry_id
                WHERE l.account LIKE '511%' GROUP BY 1, 2, 3) j USING (creditor_id, clearing_account, currency)
     JOIN provider_account a USING (creditor_id, clearing_account) JOIN creditor c ON c.id = a.creditor_id
-    WHERE a.provider <> 'own_bank' AND coalesce(m.minor, 0) <> coalesce(j.minor, 0) LIMIT 1""")
+    WHERE coalesce(m.minor, 0) <> coalesce(j.minor, 0) LIMIT 1""")
 
 
 def facts_equal_the_books(session: Session) -> str | None:

@@ -14,6 +14,7 @@ from shared.ids import new_id
 from shared.mandates.actions import ProviderMandate, note_provider_mandate
 from shared.mandates.rules import State
 from shared.outbox.facts import Fact
+from shared.rails.collection_lines import read_lines
 from shared.rails.models import Operation, Payment, ProviderAccount, SetUp
 from shared.rails.payouts import expect
 
@@ -58,6 +59,12 @@ def look_at_payout(session: Session, fact: Fact) -> None:
     """A webhook spoke of a payout: fetch it. Told once more, it is looked at once more."""
     assert fact.subject_id is not None
     expect(session, fact.subject_id, fact.payload["ref"])
+
+
+def read_statement(session: Session, fact: Fact) -> None:
+    """A statement came: look in it for what the bank collected for us, and for what came back."""
+    assert fact.subject_id is not None
+    read_lines(session, fact.subject_id)
 
 
 def _keep(session: Session, made: SetUp | Payment, signed: dict[str, Any], evidence: dict[str, Any]) -> None:

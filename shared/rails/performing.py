@@ -25,6 +25,7 @@ from shared.rails.accounts import access
 from shared.rails.adapters import adapter_of
 from shared.rails.alerts import raise_alert
 from shared.rails.applying import apply, hold_payment
+from shared.rails.debits import must_not_be_in_a_file
 from shared.rails.models import Operation, Payment, ProviderAccount, ProviderCustomer, Refund, SavedCard
 from shared.rails.providers.protocols import (
     Access,
@@ -39,7 +40,7 @@ from shared.rails.providers.protocols import (
     TakesPayments,
     Unclear,
 )
-from shared.rails.rules import wait_before
+from shared.rails.rules import OWN_BANK, wait_before
 from shared.rails.snapshot import Decline, Method, Phase, Snapshot
 from shared.rails.states import Status, Totals, status_of
 
@@ -81,6 +82,8 @@ def _perform(operation: Row[Any]) -> bool:
     try:
         with reading(SYSTEM) as session:
             reach = access(session, operation.account_id)
+            if reach.provider == OWN_BANK:
+                return _cancel_debit(operation)
             command = _prepare(session, operation)
         answer = _send(adapter_of(reach), operation, command)
     except Unclear as unclear:
@@ -96,6 +99,20 @@ def _perform(operation: Row[Any]) -> bool:
         _blocked(operation, str(wrong))
         return False
     _answered(operation, answer)
+    return True
+
+
+def _cancel_debit(operation: Row[Any]) -> bool:
+    """The own bank has nothing to be told of a debit that is in no file yet; of one that is, it is too late."""
+    with writing(SYSTEM) as session:
+        hold_payment(session, operation.payment_id)
+        try:
+            must_not_be_in_a_file(session, operation.payment_id)
+        except DomainError as late:
+            _finish(session, operation, "rejected", str(late))
+        else:
+            _finish(session, operation, "ok")
+            _end(session, operation, Status.CANCELLED, None)
     return True
 
 

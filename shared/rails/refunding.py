@@ -14,6 +14,7 @@ from shared.db import hold
 from shared.errors import Conflict, DomainError, NotFound
 from shared.ids import new_id
 from shared.outbox.actions import record_fact
+from shared.rails.debits import is_own_bank
 from shared.rails.models import Operation, Payment, Refund
 
 
@@ -42,6 +43,8 @@ def ask(session: Session, actor: Actor, payment_id: UUID, amount_minor: int, rea
     actor.must(Permission.ASK_REFUND)
     assert actor.id is not None
     payment = _held(session, payment_id)
+    if is_own_bank(session, payment.account_id):
+        raise DomainError("Your bank refunds nothing by itself: send the debtor a transfer instead.")
     if not 0 < amount_minor <= refundable_minor(session, payment_id):
         raise DomainError(
             "A refund cannot exceed what we still have of this payment, less the refunds asked for already.",

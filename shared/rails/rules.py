@@ -16,6 +16,8 @@ from shared.rails.states import Status
 # Accounts of the French chart: 511 money to be cashed in, one sub-account per provider; 627 bank and similar charges.
 CLEARING = {"stripe": "51151", "gocardless": "51152", "own_bank": "51153"}
 FEES = "627"
+# The one “provider” that takes files instead of commands.
+OWN_BANK = "own_bank"
 
 # What each provider can do at all; which of it an account offers is data.
 OFFERS: dict[str, tuple[Method, ...]] = {

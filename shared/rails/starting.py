@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from sqlalchemy import insert, select, text, update
@@ -16,30 +14,16 @@ from shared.audit.actions import record
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.mandates.queries import usable
+from shared.outbox.actions import record_fact
 from shared.payments.announcing import hold_account
 from shared.payments.queries import payables
 from shared.payments.rules import Basket, Choice, baskets
+from shared.rails import debits
 from shared.rails.models import Operation, Payment, PaymentItem, SavedCard
 from shared.rails.queries import Offer, attempt, offers, parts_of
 from shared.rails.rules import NotOffered, expires_at
-from shared.rails.snapshot import Method
 from shared.rails.states import LIVE, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a payment is to be made. `saved_card_id` or `mandate_id`: with what is on file. `origin`: who wanted it."""
-
-    account_id: UUID
-    method: Method
-    language: str
-    email: str | None = None
-    origin: str = "debtor"
-    saved_card_id: UUID | None = None
-    mandate_id: UUID | None = None
-    save: bool = False
-    collect_on: date | None = None
-    description: str = ""
+from shared.rails.terms import Terms as Terms
 
 
 def pay(session: Session, actor: Actor, choices: Sequence[Choice], terms: Terms) -> UUID:
@@ -61,6 +45,9 @@ def pay(session: Session, actor: Actor, choices: Sequence[Choice], terms: Terms)
 
 def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor_id: UUID) -> UUID:
     """Write the attempt and its command; for who has checked the basket and the offer under held customers."""
+    own_bank = debits.is_own_bank(session, terms.account_id)
+    if own_bank:
+        terms = debits.agreed(session, actor, basket, terms, creditor_id)
     serial = session.scalar(text("SELECT nextval('payment_serial')"))
     now, payment_id = clock.now(), new_id()
     payer_id = basket.payer_id
@@ -87,6 +74,33 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
             changed_at=now,
         )
     )
+    _keep_parts(session, payment_id, basket)
+    if own_bank:  # its command is the file it will stand in
+        record_fact(session, "debit_agreed", payment_id, customer_id=payer_id)
+    else:
+        _command(
+            session,
+            terms.account_id,
+            payer_id,
+            payment_id,
+            "start",
+            email=terms.email,
+            description=terms.description,
+        )
+    record(
+        session,
+        actor,
+        "start_payment",
+        "payment",
+        payment_id,
+        method=terms.method.value,
+        amount_minor=basket.amount_minor,
+        currency=basket.currency,
+    )
+    return payment_id
+
+
+def _keep_parts(session: Session, payment_id: UUID, basket: Basket) -> None:
     session.execute(
         insert(PaymentItem),
         [
@@ -99,26 +113,6 @@ def start(session: Session, actor: Actor, basket: Basket, terms: Terms, creditor
             for item, minor in basket.parts
         ],
     )
-    _command(
-        session,
-        terms.account_id,
-        payer_id,
-        payment_id,
-        "start",
-        email=terms.email,
-        description=terms.description,
-    )
-    record(
-        session,
-        actor,
-        "start_payment",
-        "payment",
-        payment_id,
-        method=terms.method.value,
-        amount_minor=basket.amount_minor,
-        currency=basket.currency,
-    )
-    return payment_id
 
 
 # An attempt that ended like this has taken no money: the same may be tried anew.
@@ -156,6 +150,8 @@ def cancel(session: Session, actor: Actor, payment_id: UUID) -> None:
     session.refresh(payment, ["status"])
     if payment.status not in LIVE:
         return
+    if debits.is_own_bank(session, payment.account_id):
+        debits.must_not_be_in_a_file(session, payment_id)
     waiting = select(Operation.id).where(
         Operation.payment_id == payment_id,
         Operation.kind == "cancel",
@@ -167,12 +163,13 @@ def cancel(session: Session, actor: Actor, payment_id: UUID) -> None:
 
 
 def look(session: Session, actor: Actor, payment_id: UUID) -> None:
-    """Ask for a look at the provider: the payer came back from there."""
+    """Ask for a look at the provider: the payer came back from there. The own bank answers by files alone."""
     actor.must(Permission.PAY)
     payment = session.get(Payment, payment_id)
     if payment is None or payment.customer_id not in actor.customers:
         raise NotFound
-    session.execute(update(Payment).where(Payment.id == payment_id).values(sync_due_at=clock.now()))
+    if not debits.is_own_bank(session, payment.account_id):
+        session.execute(update(Payment).where(Payment.id == payment_id).values(sync_due_at=clock.now()))
 
 
 def _running(session: Session, actor: Actor, wanted: dict[UUID, int | None], terms: Terms) -> UUID | None:

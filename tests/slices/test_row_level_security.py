@@ -24,6 +24,12 @@ MAY_WRITE = {
     ("expected_payment", "INSERT"),
     ("expected_payment", "UPDATE"),
     ("expected_payment_item", "INSERT"),
+    ("autopay", "INSERT"),
+    ("autopay", "UPDATE"),
+    ("autopay_debit", "UPDATE"),
+    ("plan", "INSERT"),
+    ("plan_item", "INSERT"),
+    ("plan_part", "INSERT"),
     ("mandate", "INSERT"),
     ("mandate", "UPDATE"),
     ("mandate_event", "INSERT"),
@@ -46,7 +52,7 @@ MAY_WRITE = {
 # Shown to every debtor: who the creditors are, how they collect, and their confirmed accounts. Windows hold counts under hashed names.
 SHOWN_TO_ALL = {"creditor", "rate_window"}
 # Shown by their state, whoever asks: accounts to pay to, and how one may pay there (never the key of an API).
-SHOWN_BY_STATE = {"bank_account", "provider_account", "rail"}
+SHOWN_BY_STATE = {"bank_account", "provider_account", "rail", "plan_policy"}
 # Written blindly: inserted, never read back.
 BLIND = {"audit_entry", "fact"}
 
@@ -60,6 +66,7 @@ INSERT INTO rate_window VALUES ('x', 1, now());
 INSERT INTO provider_account (id, creditor_id, provider, mode, credentials, clearing_account, events_until, created_at)
     VALUES ('{C}', '{C}', 'stripe', 'test', 'sealed', '51151', now(), now());
 INSERT INTO rail (account_id, method) VALUES ('{C}', 'card');
+INSERT INTO plan_policy VALUES ('{C}', true, 6, 0, 1000, 'EUR', 0, false, 5, 'n', now());
 """
 FILL_EACH = """
 INSERT INTO customer (id, ref, name, search_key, created_at, updated_at) VALUES ('{X}', '{X}', 'n', 'n', now(), now());
@@ -124,6 +131,17 @@ INSERT INTO receipt_reversal VALUES ('{X}', '{X}', '{R}', currval('payment_fact_
 INSERT INTO payment_dispute (id, account_id, payment_id, customer_id, ref, state, reason, amount_minor, currency,
                              opened_at, changed_at)
     VALUES ('{X}', '{C}', '{X}', '{X}', 'dp {N}', 'lost', 'r', 1, 'EUR', now(), now());
+INSERT INTO autopay (id, customer_id, creditor_id, currency, saved_card_id, cap_minor, offset_days, language, consent,
+                     evidence, user_id, switched_on_by, switched_on_at, changed_at)
+    VALUES ('{X}', '{X}', '{C}', 'EUR', '{X}', 500, 0, 'fr', 'c', '{{}}', '{U}', 'n', now(), now());
+INSERT INTO autopay_debit (id, autopay_id, customer_id, execute_on, send_on, noticed_at, notified_minor)
+    VALUES ('{X}', '{X}', '{X}', '2026-01-01', '2026-01-01', now(), 500);
+INSERT INTO autopay_debit_item (debit_id, item_id, customer_id, amount_minor) VALUES ('{X}', '{X}', '{X}', 500);
+INSERT INTO plan (id, reference, customer_id, creditor_id, currency, total_minor, grace_days, language, agreement,
+                  evidence, user_id, proposed_by, proposed_at, state)
+    VALUES ('{X}', 'PLAN-{N}', '{X}', '{C}', 'EUR', 500, 5, 'fr', 'a', '{{}}', '{U}', 'n', now(), 'active');
+INSERT INTO plan_item (plan_id, item_id, customer_id, amount_minor) VALUES ('{X}', '{X}', '{X}', 500);
+INSERT INTO plan_part (plan_id, number, customer_id, due_on, amount_minor) VALUES ('{X}', 1, '{X}', '2026-01-01', 500);
 INSERT INTO payment_alert (id, once, payment_id, code, raised_at) VALUES ('{X}', '{N}', '{X}', 'c', now());
 """
 
@@ -221,6 +239,8 @@ def test_of_every_table_only_ones_own_rows_or_none(world):
         "item_in_flight",
     } <= mine
     assert {"receipt_reversal", "payment_operation"} <= mine
+    assert {"autopay", "autopay_debit", "autopay_debit_item", "plan", "plan_item", "plan_part"} <= mine
+    assert "item_held_back" in mine
 
 
 def test_without_a_scope_there_is_nothing(world):
@@ -309,6 +329,46 @@ def test_nothing_is_written_into_the_others_account(world):
         refused(connection, event, B, B)
         assert connection.execute("UPDATE mandate SET state = 'cancelled'").rowcount == 1
         assert connection.execute("UPDATE login_link SET used_at = now()").rowcount == 0
+
+
+def test_autopay_and_plans_are_agreed_to_for_oneself_alone_and_never_decided(world):
+    agree = """
+        INSERT INTO autopay (id, customer_id, creditor_id, currency, saved_card_id, cap_minor, offset_days, language,
+                             consent, evidence, user_id, switched_on_by, switched_on_at, changed_at)
+        VALUES (gen_random_uuid(), %s, %s, 'USD', %s, 500, 0, 'fr', 'c', '{}', %s, 'n', now(), now())"""
+    plan = """
+        INSERT INTO plan (id, reference, customer_id, creditor_id, currency, total_minor, grace_days, language, agreement,
+                          evidence, user_id, proposed_by, proposed_at, state, beyond)
+        VALUES (gen_random_uuid(), 'PLAN-X', %s, %s, 'EUR', %s, 5, 'fr', 'a', '{}', %s, 'n', now(), %s, 'b')"""
+    with portal([A], ANNA) as connection:
+        connection.execute(agree, (A, CREDITOR, A, ANNA))
+        connection.rollback()
+        refused(connection, agree, A, CREDITOR, B, ANNA)
+        refused(connection, agree, B, CREDITOR, B, ANNA)
+        refused(connection, "UPDATE autopay SET state = 'suspended'")
+        assert connection.execute("UPDATE autopay SET state = 'paused'").rowcount == 1
+        connection.rollback()
+        assert (
+            connection.execute("UPDATE autopay_debit SET skipped_at = now(), skipped_by = 'n'").rowcount == 1
+        )
+        connection.rollback()
+        refused(connection, "UPDATE autopay_debit SET notified_minor = 1")
+        refused(connection, plan, B, CREDITOR, 500, ANNA, "proposed")
+        refused(connection, plan, A, CREDITOR, 1001, ANNA, "active")  # above what is accepted at once
+        refused(connection, "UPDATE plan SET state = 'active'")
+        refused(
+            connection,
+            "INSERT INTO plan_item (plan_id, item_id, customer_id, amount_minor) VALUES (%s, %s, %s, 1)",
+            B,
+            A,
+            A,
+        )
+        refused(
+            connection,
+            "INSERT INTO plan_part (plan_id, number, customer_id, due_on, amount_minor) VALUES (%s, 2, %s, '2026-02-01', 1)",
+            B,
+            A,
+        )
 
 
 def test_payments_are_started_for_oneself_alone_and_never_moved(world):

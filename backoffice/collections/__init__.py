@@ -1,0 +1,1 @@
+"""Collections through the creditor's own bank."""

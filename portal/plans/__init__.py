@@ -1,0 +1,1 @@
+"""Plans: paying in parts, proposed and followed."""
