@@ -11,17 +11,21 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
 from pytest import MonkeyPatch
 from sqlalchemy import text
 
-from shared import db
+from shared import clock, db
 from shared.actor import SYSTEM
 from shared.cli.serving import programs
 from shared.config import settings
 from shared.jobs.worker import run_worker
+from shared.money import Money
+from shared.plans.deciding import set_policy
+from shared.plans.rules import Limits
 from shared.rails.adapters import adapter_of
 from shared.rails.snapshot import Method
 from shared.sandbox.gocardless import app as gocardless
@@ -48,22 +52,30 @@ class Town:
         self.at_gocardless = an_account(self.books, "gocardless", mode="sandbox")
         lets_collect(self.books.creditor_id, self.books.iban)
         self.own_bank = an_account(self.books, "own_bank")
+        self.offer_plans()
 
     def debtor(self, minor: int = 120_000) -> tuple[str, UUID]:
-        """Somebody new with one invoice to pay: the path of the link that lets them in, and the invoice."""
+        """Somebody new with one invoice, past its due date: the path of the link that lets them in, and the invoice."""
         number = next(self._numbers)
         customer = self.books.customer(f"C{number:03}")
-        invoice = self.books.invoice(customer, f"F-2026-{number:04}", minor)
+        invoice = self.books.invoice(
+            customer, f"F-2026-{number:04}", minor, due_on=clock.today() - timedelta(days=5)
+        )
         link = an_invitation(f"lea{number}@client.example", customer)
         return re.sub(r"^https?://[^/]+", "", link), invoice
 
-    def value(self, column: str, address: str) -> str:
-        """What the books hold of the payment whose page has this address."""
+    def value(self, query: str, address: str) -> str:
+        """What the books hold of the payment (`:id`) whose page has this address."""
         payment = re.search(r"/payments/([0-9a-f-]{36})", address)
         assert payment, address
         with db.reading(SYSTEM) as session:
-            query = text(f"SELECT {column} FROM payment WHERE id = :id")
-            return str(session.scalar(query, {"id": payment[1]}))
+            return str(session.scalar(text(query), {"id": payment[1]}))
+
+    def offer_plans(self) -> None:
+        """Let debtors pay in parts, without asking anybody, within these limits."""
+        limits = Limits(6, 20, Money(500_000, "EUR"), 0, False, 5)
+        with db.writing(SYSTEM) as session:
+            set_policy(session, SYSTEM, self.books.creditor_id, limits, enabled=True)
 
 
 @contextmanager
