@@ -27,7 +27,7 @@ from shared.web.render import render, see_other, wants_fragment
 
 blueprint = Blueprint("attempts", __name__)
 
-# So many questions, 2 s apart, until we no longer wait for the provider's news of a payer who came back.
+# So many questions, about 15 s, until we no longer wait for the provider's news of a payer who came back.
 _PATIENCE = 10
 
 

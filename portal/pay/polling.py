@@ -1,10 +1,10 @@
-"""How often an open page asks what became of a payment: every 2 s at first, ever more rarely while nothing happens."""
+"""How often an open page asks what became of a payment: every second at first, ever more rarely while nothing happens."""
 
 from __future__ import annotations
 
 from flask import Request
 
-_PACE = ((30, 2), (60, 5), (120, 15))
+_PACE = ((5, 1), (30, 2), (60, 5), (120, 15))
 _AT_LAST = 60
 
 
@@ -18,6 +18,6 @@ def delay_after(asked: int) -> int:
     """Seconds until the next question.
 
     >>> [delay_after(n) for n in (0, 29, 30, 60, 500)]
-    [2, 2, 5, 15, 60]
+    [1, 2, 5, 15, 60]
     """
     return next((seconds for until, seconds in _PACE if asked < until), _AT_LAST)

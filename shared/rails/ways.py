@@ -98,11 +98,17 @@ def ways_of(session: Session, actor: Actor, made: Sequence[Basket]) -> list[Ways
         mandates = _mandates(session, actor, basket, offers)
         kept = [*_saved(basket, offers, saved), *_signed(offers, mandates)]
         # The creditor's own bank debits on a mandate that was signed before; providers have it signed on the way.
-        anew = [Way(offer.method, offer) for offer in offers if offer.provider != "own_bank"]
+        # Two providers may offer the same: which of them is nothing to ask a payer.
+        anew = {
+            offer.method: Way(offer.method, offer)
+            for offer in reversed(offers)
+            if offer.provider != "own_bank"
+        }
         items = {part.item_id for part, _ in basket.parts}
         under_way = tuple(attempt for attempt in live if items.intersection(attempt.items))
-        may_sign = len(anew) < len(offers) and not any(m.provider == "own_bank" for m in mandates)
-        found.append(Ways(basket, (Way(TRANSFER), *kept, *anew), under_way, may_sign))
+        own = any(offer.provider == "own_bank" for offer in offers)
+        may_sign = own and not any(m.provider == "own_bank" for m in mandates)
+        found.append(Ways(basket, (Way(TRANSFER), *kept, *reversed(anew.values())), under_way, may_sign))
     return found
 
 

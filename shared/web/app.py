@@ -20,7 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.actor import Actor
 from shared.config import Settings, settings
-from shared.web import access, access_log, assets, errors, headers, health, language, render, shell
+from shared.web import access, access_log, assets, errors, headers, health, language, packing, render, shell
 
 MEGABYTE = 1024 * 1024
 
@@ -55,6 +55,7 @@ def make_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(assets.blueprint)
     app.register_blueprint(health.blueprint(ready))
+    packing.install(app)  # what is installed first comes last on the way out
     # The order is the order in which each request passes: named and timed, language, who, may they, CSRF.
     access_log.install(app)
     language.install(app, person_language)

@@ -104,7 +104,7 @@ def test_it_connects_and_then_shows_the_form_of_the_card(client, begin):
     payment_id = begin()
     page = client.get(address(payment_id)).text
     assert "Connecting to the payment provider" in page and "data-card-form" not in page
-    assert 'http-equiv="refresh" content="5"' in page, "without script the page comes again by itself"
+    assert 'http-equiv="refresh" content="3"' in page, "without script the page comes again by itself"
     told(payment_id, Phase.AWAITING_PAYER, step=FORM)
     part = live(client, payment_id, seen_in(page))
     assert 'data-secret="pi_1_secret_2"' in part.text and 'data-key="pk_test_shown"' in part.text
@@ -122,7 +122,7 @@ def test_an_unchanged_state_is_asked_for_ever_more_rarely_and_not_sent_again(cli
     told(payment_id, Phase.PROCESSING)
     seen = seen_in(client.get(address(payment_id)).text)
     answers = [live(client, payment_id, seen, tries) for tries in (0, 30, 60, 500)]
-    assert [re.search(r"delay:(\d+)s", a.text)[1] for a in answers] == ["2", "5", "15", "60"]
+    assert [re.search(r"delay:(\d+)s", a.text)[1] for a in answers] == ["1", "5", "15", "60"]
     assert all('id="attempt"' not in a.text and len(a.data) < 1000 for a in answers)
     received(payment_id)
     done = live(client, payment_id, seen)

@@ -52,7 +52,16 @@ def _card(card: Json) -> tuple[Json, Json]:
         number = {"tok_visa": "4242424242424242", "tok_chargeDeclined": "4000000000000002"}.get(token, "")
     if not number:
         raise missing_parameter("card[number]")
-    shown = cards.card_fields(number, int(card.get("exp_month") or 12), int(card.get("exp_year") or 2034))
+    month, year = int(card.get("exp_month") or 12), int(card.get("exp_year") or 2034)
+    if not 1 <= month <= 12:
+        raise Refused(
+            "Your card's expiration month is invalid.",
+            "invalid_expiry_month",
+            "exp_month",
+            status=402,
+            kind="card_error",
+        )
+    shown = cards.card_fields(number, month, year)
     return shown, {"_number": number.replace(" ", "")}
 
 

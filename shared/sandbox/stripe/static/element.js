@@ -39,10 +39,10 @@
     const data = new URLSearchParams({ "payment_method_data[type]": chosen() });
     const put = (name, id) => data.set(`payment_method_data${name}`, field(id).value.trim());
     if (chosen() === "card") {
-      const [month, year] = field("expiry").value.split("/").map((part) => part.trim());
+      const [, month, year] = field("expiry").value.match(/^\s*(\d{2})\s*\/?\s*(\d{2}|\d{4})\s*$/) || [];
       put("[card][number]", "number");
       put("[card][cvc]", "cvc");
-      data.set("payment_method_data[card][exp_month]", month);
+      data.set("payment_method_data[card][exp_month]", month || "0");
       data.set("payment_method_data[card][exp_year]", year?.length === 2 ? `20${year}` : year || "");
     }
     if (chosen() === "sepa_debit") {
