@@ -57,3 +57,12 @@ def test_a_page_names_only_what_is_served(client):
     assert len(addresses) >= 5
     assert set(addresses) <= set(allowed())
     assert not re.search(r'(?:src|href)="https?://', page)
+
+
+def test_a_page_travels_packed_and_its_length_tells_nothing(client):
+    answers = [client.get("/", headers={"Accept-Encoding": "gzip"}) for _ in range(8)]
+    assert all(answer.headers["Content-Encoding"] == "gzip" for answer in answers)
+    assert gzip.decompress(answers[0].data).startswith(b"<!doctype html>")
+    assert "Accept-Encoding" in answers[0].headers["Vary"]
+    assert len({len(answer.data) for answer in answers}) > 1
+    assert "Content-Encoding" not in client.get("/").headers
