@@ -224,15 +224,14 @@ _making = Lock()
 
 
 def _engine(role: str, *, alone: bool = False) -> Engine:
-    """The connections of a role; those that commit each statement are apart, and are not asked first whether they live:
-    who uses them is asked again by the other side."""
+    """The connections of a role; those that commit each statement are apart."""
     with _making:
         if (role, alone) not in _engines:
             engine = create_engine(
                 role_url(role),
                 pool_size=10,
                 max_overflow=10,
-                pool_pre_ping=not alone,
+                pool_pre_ping=True,
                 hide_parameters=True,  # a failed statement is logged; what it carried may be a secret
                 connect_args={"prepare_threshold": 3},
             )

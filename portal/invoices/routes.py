@@ -7,7 +7,9 @@ from uuid import UUID
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from portal import account_changes
 from portal.parties import chosen, options
+from shared.creditors.queries import told_changes
 from shared.db import reading
 from shared.plans.queries import planned_items
 from shared.rails.queries import live_attempts
@@ -58,4 +60,5 @@ def show(item_id: UUID) -> ResponseReturnValue:
         found = one_item(session, actor, item_id)
         attempts = [a for a in live_attempts(session, actor.customers) if item_id in a.items]
         planned = planned_items(session, actor.customers).get(item_id)
+        account_changes.known(told_changes(session, actor))
     return render("invoices/show.html", found=found, item=found.item, attempts=attempts, planned=planned)

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from portal.pay import bank_details, card_form
-from portal.pay.away import provider_page
+from portal.pay.away import leaving_for, provider_page
 from portal.pay.leaving import leaves_now, rest_after, will_leave
 from portal.pay.polling import delay_after, tries
 from shared.db import reading, writing
@@ -35,9 +35,10 @@ _PATIENCE = 10
 @debtor_only
 def show(payment_id: UUID) -> ResponseReturnValue:
     found, receipt = _found(payment_id)
+    page = _page(found, receipt)
     if (away := provider_page(found.step)) and leaves_now(payment_id):
-        return see_other(away)
-    return _page(found, receipt)
+        return leaving_for(page, away)
+    return page
 
 
 @blueprint.get("/pay/payments/<uuid:payment_id>/live")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Response
+
 from shared.config import settings
 
 
@@ -16,6 +18,15 @@ def provider_page(step: dict[str, Any] | None) -> str | None:
     address = urlsplit(url)
     safe = address.scheme == "https" and address.hostname
     return url if safe or f"{address.scheme}://{address.netloc}" in _sandboxes() else None
+
+
+def leaving_for(page: Response, address: str) -> Response:
+    """The page, which its browser leaves at once for the provider's.
+
+    Not a redirect: a form of ours may lead only to us (`form-action`), and browsers hold what it redirects to to that.
+    """
+    page.headers["Refresh"] = f"0; url={address}"
+    return page
 
 
 def _sandboxes() -> set[str]:

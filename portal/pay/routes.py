@@ -9,18 +9,20 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
+from portal import account_changes
 from portal.pay import attempts, how, on_file, set_ups
 from portal.pay.forms import DayForm
 from portal.pay.selection import ALL, OVERDUE, Selection, as_shown, offered, selection, shown
 from shared import clock
 from shared.actor import Actor
+from shared.creditors.queries import told_changes
 from shared.db import reading, writing
 from shared.errors import DomainError
 from shared.i18n import N_
 from shared.payments.announcing import announce, hold_account
 from shared.payments.queries import announced_as, payables
 from shared.payments.rules import Basket, Payable
-from shared.rails.ways import ways_of
+from shared.rails.ways import only_by_transfer
 from shared.reporting.account import Parties, parties
 from shared.web.access import current_actor, debtor_only
 from shared.web.errors import told
@@ -63,7 +65,8 @@ def check() -> ResponseReturnValue:
         found, people = payables(session, actor), parties(session, actor)
         chosen = selection(request.args, found, clock.today())
         made = _baskets(chosen)
-        by_transfer = all(found.only_transfer for found in ways_of(session, actor, made))
+        by_transfer = only_by_transfer(session, actor, made)
+        account_changes.known(told_changes(session, actor))
     if not chosen.debits:
         notice(N_("Choose at least one invoice to pay."), "info")
         return see_other(url_for("pay.index"))

@@ -8,7 +8,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
-from portal.pay.away import provider_page
+from portal.pay.away import leaving_for, provider_page
 from portal.pay.leaving import leaves_now
 from portal.pay.polling import delay_after, tries
 from shared.db import reading, writing
@@ -26,9 +26,10 @@ _PATIENCE = 10
 @debtor_only
 def show(set_up_id: UUID) -> ResponseReturnValue:
     found = _found(set_up_id)
+    page = _page(found)
     if (away := provider_page(found.step)) and leaves_now(set_up_id):
-        return see_other(away)
-    return _page(found)
+        return leaving_for(page, away)
+    return page
 
 
 @blueprint.get("/pay/set-ups/<uuid:set_up_id>/live")

@@ -34,7 +34,7 @@ _IN_FILE = text(
     "SELECT EXISTS (SELECT FROM collection_entry WHERE payment_id = :payment AND state <> 'withdrawn')"
 )
 _DEBIT = text("""
-    SELECT p.customer_id, p.account_id, p.reference, p.amount_minor, p.currency, p.collect_on, p.language, p.status,
+    SELECT p.customer_id, p.account_id, p.reference, p.amount_minor, p.currency, p.collect_on, p.language, p.status, p.origin,
            c.name AS customer, c.email, k.name AS creditor, k.email AS creditor_email,
            m.reference AS mandate, m.iban_last4, s.ics
     FROM payment p JOIN customer c ON c.id = p.customer_id JOIN creditor k ON k.id = p.creditor_id
@@ -68,7 +68,9 @@ def agreed(session: Session, actor: Actor, basket: Basket, terms: Terms, credito
     mandate = next((each for each in found if each.id == terms.mandate_id), None)
     if mandate is None or mandate.provider != OWN_BANK or mandate.scheme != _SCHEME[terms.method]:
         raise NoUsableMandate
-    earliest = earliest_collection(clock.today(), mandate.notice_days)
+    # Autopay and plans have announced theirs, in the terms the debtor agreed to: the bank's own time is left.
+    notice = mandate.notice_days if terms.origin == "debtor" else 0
+    earliest = earliest_collection(clock.today(), notice)
     day = terms.collect_on or earliest
     if day < earliest:
         raise DomainError(
@@ -94,7 +96,7 @@ def must_not_be_in_a_file(session: Session, payment_id: UUID) -> None:
 def announce_debit(session: Session, fact: Fact) -> None:
     """Tell the debtor, as the rulebooks want: how much, on which day, by which mandate and creditor. Once."""
     found = session.execute(_DEBIT, {"id": fact.subject_id}).one()
-    if found.status != "created":
+    if found.status != "created" or found.origin != "debtor":
         return
     if not found.email:
         raise_alert(

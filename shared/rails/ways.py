@@ -67,10 +67,6 @@ class Ways:
     may_sign: bool = False
 
     @property
-    def only_transfer(self) -> bool:
-        return len(self.ways) == 1 and not self.under_way and not self.may_sign
-
-    @property
     def sandbox(self) -> bool:
         return any(way.offer is not None and way.offer.mode != "live" for way in self.ways)
 
@@ -89,13 +85,14 @@ class Ways:
 
 def ways_of(session: Session, actor: Actor, made: Sequence[Basket]) -> list[Ways]:
     """How each basket can be paid: a transfer first, it is everywhere and free. Three statements for all of them, and
-    one more for each that can be debited."""
+    one more for each creditor who debits."""
     offered = offers_of(session, made)
     saved = cards(session, actor, {basket.payer_id for basket in made}) if any(offered) else []
     live = live_attempts(session, actor.customers)
+    signed = _mandates(session, actor, made, offered)
     found = []
     for basket, offers in zip(made, offered, strict=True):
-        mandates = _mandates(session, actor, basket, offers)
+        mandates = [m for m in signed.get(basket.creditor_id, []) if m.customer_id == basket.payer_id]
         kept = [*_saved(basket, offers, saved), *_signed(offers, mandates)]
         # The creditor's own bank debits on a mandate that was signed before; providers have it signed on the way.
         # Two providers may offer the same: which of them is nothing to ask a payer.
@@ -112,10 +109,24 @@ def ways_of(session: Session, actor: Actor, made: Sequence[Basket]) -> list[Ways
     return found
 
 
-def _mandates(session: Session, actor: Actor, basket: Basket, offers: Iterable[Offer]) -> list[Mandate]:
-    if not any(offer.method.is_debit for offer in offers):
-        return []
-    return usable(session, actor, [basket.payer_id], basket.creditor_id, clock.today())
+def only_by_transfer(session: Session, actor: Actor, made: Sequence[Basket]) -> bool:
+    """Whether there is nothing to choose: no other way is offered for any basket, nor one of its invoices under way."""
+    if any(offers_of(session, made)):
+        return False
+    items = {part.item_id for basket in made for part, _ in basket.parts}
+    return not any(items.intersection(attempt.items) for attempt in live_attempts(session, actor.customers))
+
+
+def _mandates(
+    session: Session, actor: Actor, made: Sequence[Basket], offered: Sequence[Sequence[Offer]]
+) -> dict[UUID, list[Mandate]]:
+    """What the payers have signed, by creditor who may debit."""
+    payers: dict[UUID, set[UUID]] = {}
+    for basket, offers in zip(made, offered, strict=True):
+        if any(offer.method.is_debit for offer in offers):
+            payers.setdefault(basket.creditor_id, set()).add(basket.payer_id)
+    today = clock.today()
+    return {creditor: usable(session, actor, list(who), creditor, today) for creditor, who in payers.items()}
 
 
 def _signed(offers: Iterable[Offer], mandates: Iterable[Mandate]) -> list[Way]:

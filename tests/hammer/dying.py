@@ -130,6 +130,17 @@ def _count(dies_at: int, writes: int) -> None:
         return answer
 
     requests.adapters.HTTPAdapter.send = counted  # type: ignore[method-assign]
+    execute = psycopg.Connection.execute
+
+    def stored(self: Any, *statement: Any, **more: Any) -> Any:
+        if not self.autocommit:
+            return execute(self, *statement, **more)
+        step("before a statement that stands alone")
+        found = execute(self, *statement, **more)
+        step("after a statement that stands alone")
+        return found
+
+    psycopg.Connection.execute = stored  # type: ignore[method-assign]
     event.listen(Session, "before_commit", lambda session: step("before commit"))
     event.listen(Session, "after_commit", lambda session: step("after commit"))
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from jinja2.ext import babel_extract
@@ -14,6 +15,7 @@ NOT_FOR_SCREENS = {"ConfigurationError"}
 COMMAND_LINE = "cli"
 
 
+@cache
 def all_messages() -> dict[str, str]:
     """Message id → one place where it is written."""
     found: dict[str, str] = {}
@@ -31,6 +33,7 @@ def all_messages() -> dict[str, str]:
     return found
 
 
+@cache
 def every_text() -> set[str]:
     """All texts of the code and all messages of the templates: what a translation may be of."""
     trees = [ast.parse(path.read_text("utf-8")) for path in files(".py")]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
 from shared import clock, db
-from shared.actor import SYSTEM
+from shared.actor import SYSTEM, Actor
+from shared.creditors.models import Creditor
 from shared.matching import run
 from shared.matching.actions import Part, assign, undo
 from shared.payments import announcing
 from shared.payments.rules import Choice
-from shared.rails.snapshot import PayoutSeen
+from shared.rails import collection_answers, collections
+from shared.rails.accounts import add_account
+from shared.rails.models import Payment
+from shared.rails.snapshot import Method, PayoutSeen
+from shared.rails.starting import pay
+from shared.rails.terms import Terms
 from tests.make.account_changes import ask_change
 from tests.make.books import PAYER_IBAN, SECOND_IBAN
+from tests.make.collecting import pain002
 from tests.make.mandates import lets_collect, signed
 from tests.make.paying import Rails, line
 from tests.make.people import an_invitation
@@ -54,6 +62,26 @@ class Story(Rails):
         self.sent = self.payout(PayoutSeen("po_1", "paid", 4000, "EUR", today, lines=lines, complete=True))
         self.mandate = signed(debtor, lets_collect(self.creditor_id, self.iban))
         self.change = ask_change(self.creditor_id, iban=SECOND_IBAN)
+        self.batch, self.answer = self._collection(debtor)
+
+    def _collection(self, debtor: Actor) -> tuple[UUID, UUID]:
+        """A file for the creditor's own bank with one debit in it, and the bank's answer that refuses it."""
+        item = self.invoice(self.parent, "F-2026-0006", 6600)
+        with db.writing(SYSTEM) as session:
+            creditor = session.get_one(Creditor, self.creditor_id)
+            own_bank = add_account(session, SYSTEM, creditor, "own_bank", mode="live").id
+        with db.writing(debtor) as session:
+            terms = Terms(own_bank, Method.DEBIT_CORE, "en", mandate_id=self.mandate)
+            payment = pay(session, debtor, [Choice(item)], terms)
+        with db.writing(SYSTEM) as session:
+            due = session.get_one(Payment, payment).collect_on
+            batch = collections.make(session, SYSTEM, due)[0]
+            collections.mark_sent(session, SYSTEM, batch)
+            reference = session.scalar(
+                text("SELECT message_id FROM collection_batch WHERE id = :id"), {"id": batch}
+            )
+            refused = io.BytesIO(pain002(reference, {payment: "AM04"}))
+            return batch, collection_answers.take_answer(session, SYSTEM, refused, "answer.xml")
 
     def ids(self) -> dict[str, UUID]:
         """By the names the addresses use."""
@@ -71,4 +99,6 @@ class Story(Rails):
             "provider_account_id": self.provider_account,
             "mandate_id": self.mandate,
             "change_id": self.change,
+            "batch_id": self.batch,
+            "answer_id": self.answer,
         }
