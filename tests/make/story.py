@@ -11,10 +11,15 @@ from sqlalchemy import text
 from shared import clock, db
 from shared.actor import SYSTEM, Actor
 from shared.creditors.models import Creditor
+from shared.mandates.signing import Circumstances
 from shared.matching import run
 from shared.matching.actions import Part, assign, undo
+from shared.money import Money
 from shared.payments import announcing
 from shared.payments.rules import Choice
+from shared.plans.deciding import set_policy
+from shared.plans.proposing import Proposal, propose
+from shared.plans.rules import Limits
 from shared.rails import collection_answers, collections
 from shared.rails.accounts import add_account
 from shared.rails.models import Payment
@@ -63,6 +68,7 @@ class Story(Rails):
         self.mandate = signed(debtor, lets_collect(self.creditor_id, self.iban))
         self.change = ask_change(self.creditor_id, iban=SECOND_IBAN)
         self.batch, self.answer = self._collection(debtor)
+        self.plan = self._plan(debtor)
 
     def _collection(self, debtor: Actor) -> tuple[UUID, UUID]:
         """A file for the creditor's own bank with one debit in it, and the bank's answer that refuses it."""
@@ -83,6 +89,18 @@ class Story(Rails):
             refused = io.BytesIO(pain002(reference, {payment: "AM04"}))
             return batch, collection_answers.take_answer(session, SYSTEM, refused, "answer.xml")
 
+    def _plan(self, debtor: Actor) -> UUID:
+        """A plan beyond the limits, waiting for a person."""
+        item = self.invoice(self.parent, "F-2026-0007", 9900, due_on=clock.today() - timedelta(days=40))
+        with db.writing(SYSTEM) as session:
+            limits = Limits(1, 0, Money(100, "EUR"), 0, False, 5)
+            set_policy(session, SYSTEM, self.creditor_id, limits, enabled=True)
+        with db.writing(debtor) as session:
+            wanted = Proposal((item,), 3, clock.today() + timedelta(days=20))
+            return propose(
+                session, debtor, wanted, Circumstances("en", "192.0.2.7", "Firefox"), ask_a_person=True
+            )
+
     def ids(self) -> dict[str, UUID]:
         """By the names the addresses use."""
         with db.reading(SYSTEM) as session:
@@ -100,5 +118,7 @@ class Story(Rails):
             "mandate_id": self.mandate,
             "change_id": self.change,
             "batch_id": self.batch,
+            "plan_id": self.plan,
+            "creditor_id": self.creditor_id,
             "answer_id": self.answer,
         }
