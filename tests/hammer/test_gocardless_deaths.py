@@ -106,6 +106,7 @@ def test_a_page_is_asked_for_and_its_signature_collected_on_once(life: Lives, di
     assert {life.status(UUID(each)) for each in signed} == {"processing"} and life.alerts() == []
 
 
+@pytest.mark.deep
 def test_a_refund_goes_back_once(life: Lives, dies: Mortal) -> None:
     mandate, paid = life.sign(), []
 

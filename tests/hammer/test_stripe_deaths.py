@@ -139,6 +139,7 @@ def test_a_start_makes_one_payment_at_stripe(world: World) -> None:
     assert world.states() == {("start", "ok")} and alerts() == []
 
 
+@pytest.mark.deep
 def test_a_saved_card_is_charged_once(world: World) -> None:
     first = world.paid(save=True)
     with db.reading(SYSTEM) as session:
@@ -161,6 +162,7 @@ def test_a_saved_card_is_charged_once(world: World) -> None:
     assert world.states() == {("start", "ok")} and alerts() == []
 
 
+@pytest.mark.deep
 def test_a_cancellation_ends_it_and_nothing_is_charged(world: World) -> None:
     def asks() -> UUID:
         payment = world.books.pays(world.debtor, world.invoice(), Method.CARD)
