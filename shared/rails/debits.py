@@ -28,6 +28,7 @@ from shared.rails.rules import OWN_BANK
 from shared.rails.snapshot import Method
 from shared.rails.terms import Terms
 
+_ANNOUNCED_ALREADY = ("autopay", "plan")
 _SCHEME = {Method.DEBIT_CORE: Scheme.CORE, Method.DEBIT_B2B: Scheme.B2B}
 
 _IN_FILE = text(
@@ -69,7 +70,7 @@ def agreed(session: Session, actor: Actor, basket: Basket, terms: Terms, credito
     if mandate is None or mandate.provider != OWN_BANK or mandate.scheme != _SCHEME[terms.method]:
         raise NoUsableMandate
     # Autopay and plans have announced theirs, in the terms the debtor agreed to: the bank's own time is left.
-    notice = mandate.notice_days if terms.origin == "debtor" else 0
+    notice = 0 if terms.origin in _ANNOUNCED_ALREADY else mandate.notice_days
     earliest = earliest_collection(clock.today(), notice)
     day = terms.collect_on or earliest
     if day < earliest:
@@ -96,7 +97,7 @@ def must_not_be_in_a_file(session: Session, payment_id: UUID) -> None:
 def announce_debit(session: Session, fact: Fact) -> None:
     """Tell the debtor, as the rulebooks want: how much, on which day, by which mandate and creditor. Once."""
     found = session.execute(_DEBIT, {"id": fact.subject_id}).one()
-    if found.status != "created" or found.origin != "debtor":
+    if found.status != "created" or found.origin in _ANNOUNCED_ALREADY:
         return
     if not found.email:
         raise_alert(

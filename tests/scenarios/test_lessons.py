@@ -17,6 +17,7 @@ from shared.ledger.rules import CUSTOMERS
 from shared.matching import finding, queries, run
 from shared.matching.actions import Part, assign, undo
 from shared.matching.by_hand import Chosen, plan
+from shared.matching.rules import VERSION
 from shared.money import Money
 from shared.payments import announcing, epc_qr, reference
 from shared.payments.queries import payables
@@ -113,7 +114,7 @@ def test_every_allocation_leads_to_the_rule_its_version_and_its_evidence(books: 
         'SELECT m.rule, m.version, m.confidence > 0.99, m.evidence @> \'["number", "amount"]\''
         " FROM allocation a JOIN match m ON m.id = a.match_id"
     )
-    assert found == ("numbers+amount", 1, True, True)
+    assert found == ("numbers+amount", VERSION, True, True)
 
 
 def test_a_number_that_contradicts_the_reference_is_a_veto(books: Books) -> None:

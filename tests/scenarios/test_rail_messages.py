@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from shared import clock, db
 from shared.actor import SYSTEM
+from shared.mandates.actions import resume
 from shared.rails import inbox
 from shared.rails.snapshot import Method
 from shared.rails.working import work_waiting
@@ -186,7 +187,13 @@ def debits(database: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lives]
 def _debit(life: Lives) -> UUID:
     serial = life.value("SELECT count(*) FROM payment")
     item = life.books.invoice(life.customer, f"F-{serial}", 12_000)
-    payment = life.pay(item, mandate=life.value("SELECT id FROM mandate"))
+    mandate = life.value("SELECT id FROM mandate")
+    if (
+        life.value("SELECT state FROM mandate") == "suspended"
+    ):  # the bank's reason for an earlier return said so
+        with db.writing(SYSTEM) as session:
+            resume(session, SYSTEM, mandate)
+    payment = life.pay(item, mandate=mandate)
     life.work()
     return payment
 
